@@ -1,0 +1,189 @@
+"""What can go wrong, as one tree of exceptions.
+
+::
+
+    AlarmDispatchError
+    ├── InvalidFieldError            (also ValueError)   a value that the model or a callback does not allow
+    ├── ConfigurationError           (also ValueError)   a mapping or file that cannot be loaded
+    ├── UnknownFormatError           (also ValueError)   a format name that nobody registered
+    ├── BuildError                                       a format cannot build this alarm's payload
+    │   ├── MissingFieldError                            the alarm lacks a value that must be sent
+    │   ├── UnsuitableFieldError                         the alarm's value does not fit the wire field
+    │   └── UnsupportedAlarmError                        the format has no payload for such an alarm
+    ├── ParseError                   (also ValueError)   a body that is not of the format
+    ├── TransportError                                   a request that got no whole reply
+    ├── DispatchFailedError                              what ``report.raise_for_failure()`` raises
+    ├── DispatcherClosedError        (also RuntimeError) the dispatcher is closed, or not yet open
+    ├── WrongThreadError             (also RuntimeError) a blocking call from the dispatcher's own thread
+    └── ForkedProcessError           (also RuntimeError) a handle that belongs to the parent process
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from alarm_dispatch.delivery import DispatchReport
+    from alarm_dispatch.exchange import Verdict
+
+__all__ = [
+    "AlarmDispatchError",
+    "BuildError",
+    "ConfigurationError",
+    "DispatchFailedError",
+    "DispatcherClosedError",
+    "ForkedProcessError",
+    "InvalidFieldError",
+    "MissingFieldError",
+    "ParseError",
+    "TransportError",
+    "UnknownFormatError",
+    "UnsuitableFieldError",
+    "UnsupportedAlarmError",
+    "WrongThreadError",
+]
+
+
+class AlarmDispatchError(Exception):
+    """The root: every exception of this package is one."""
+
+
+class InvalidFieldError(AlarmDispatchError, ValueError):
+    """A value that its field does not allow, found when the object was made.
+
+    ``field`` is the field as a person writes it (``Alarm.started_at``), ``problem`` says what is wrong
+    and what is allowed.  The value itself is only shown where it cannot be a secret.
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type[InvalidFieldError], tuple[str, str]]:
+        return type(self), (self.field, self.problem)
+
+
+class ConfigurationError(AlarmDispatchError, ValueError):
+    """A mapping or file that cannot be loaded; ``problems`` holds every ``(path, message)`` at once."""
+
+    def __init__(self, source: str, problems: Iterable[tuple[str, str]]) -> None:
+        self.source = source
+        self.problems: tuple[tuple[str, str], ...] = tuple(problems)
+        lines = "\n".join(f"  {path}: {message}" for path, message in self.problems)
+        super().__init__(f"{source} cannot be loaded:\n{lines}")
+
+    def __reduce__(self) -> tuple[type[ConfigurationError], tuple[str, tuple[tuple[str, str], ...]]]:
+        return type(self), (self.source, self.problems)
+
+
+class UnknownFormatError(AlarmDispatchError, ValueError):
+    """A format name that no installed package registered."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"unknown format {name!r}; known are: {', '.join(known)}")
+        self.name = name
+        self.known = tuple(known)
+
+    def __reduce__(self) -> tuple[type[UnknownFormatError], tuple[str, tuple[str, ...]]]:
+        return type(self), (self.name, self.known)
+
+
+class BuildError(AlarmDispatchError):
+    """A format cannot build a payload from this alarm; nothing was sent."""
+
+
+class MissingFieldError(BuildError):
+    """The alarm lacks a value that the format must send.
+
+    ``format`` is the format's name, ``wire_field`` the path in the payload, ``model_field`` the path in
+    the alarm that would have to be set.
+    """
+
+    def __init__(self, format: str, wire_field: str, model_field: str) -> None:  # noqa: A002 - the field's word
+        super().__init__(f"format {format} must send {wire_field!r}, but {model_field} is not set")
+        self.format = format
+        self.wire_field = wire_field
+        self.model_field = model_field
+
+    def __reduce__(self) -> tuple[type[MissingFieldError], tuple[str, str, str]]:
+        return type(self), (self.format, self.wire_field, self.model_field)
+
+
+class UnsuitableFieldError(BuildError):
+    """The alarm has the value, but not of the kind that the wire field takes."""
+
+    def __init__(self, format: str, wire_field: str, model_field: str, problem: str) -> None:  # noqa: A002 - the field's word
+        super().__init__(f"format {format} cannot send {model_field} as {wire_field!r}: {problem}")
+        self.format = format
+        self.wire_field = wire_field
+        self.model_field = model_field
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type[UnsuitableFieldError], tuple[str, str, str, str]]:
+        return type(self), (self.format, self.wire_field, self.model_field, self.problem)
+
+
+class UnsupportedAlarmError(BuildError):
+    """The format has no payload for an alarm of this kind (an event, a state)."""
+
+    def __init__(self, format: str, problem: str) -> None:  # noqa: A002 - the field's word
+        super().__init__(f"format {format} {problem}")
+        self.format = format
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type[UnsupportedAlarmError], tuple[str, str]]:
+        return type(self), (self.format, self.problem)
+
+
+class ParseError(AlarmDispatchError, ValueError):
+    """A body that is not of the format; ``problems`` holds every ``(path, message)``."""
+
+    def __init__(self, format: str, problems: Iterable[tuple[str, str]]) -> None:  # noqa: A002 - the field's word
+        self.format = format
+        self.problems: tuple[tuple[str, str], ...] = tuple(problems)
+        told = "; ".join(f"{path}: {message}" for path, message in self.problems)
+        super().__init__(f"not a body of format {format}: {told}")
+
+    def __reduce__(self) -> tuple[type[ParseError], tuple[str, tuple[tuple[str, str], ...]]]:
+        return type(self), (self.format, self.problems)
+
+
+class TransportError(AlarmDispatchError):
+    """What a transport raises when a request got no whole reply.
+
+    ``verdict`` is ``unreachable`` when nothing was sent, ``unknown`` when the request may have arrived,
+    ``refused`` when a rule of our own forbade it.
+    """
+
+    def __init__(self, verdict: Verdict, reason: str) -> None:
+        super().__init__(reason)
+        self.verdict = verdict
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[TransportError], tuple[Verdict, str]]:
+        return type(self), (self.verdict, self.reason)
+
+
+class DispatchFailedError(AlarmDispatchError):
+    """At least one delivery of a report was not confirmed; ``report`` is the whole report."""
+
+    def __init__(self, report: DispatchReport) -> None:
+        failed = report.failed
+        told = "; ".join(f"{delivery.callback}: {delivery.outcome}" for delivery in failed)
+        super().__init__(f"{len(failed)} of {len(report.deliveries)} deliveries failed: {told}")
+        self.report = report
+
+
+class DispatcherClosedError(AlarmDispatchError, RuntimeError):
+    """The dispatcher was closed before this could be done, or is not open yet."""
+
+
+class WrongThreadError(AlarmDispatchError, RuntimeError):
+    """A blocking call was made from the dispatcher's own thread, where it would wait for itself."""
+
+
+class ForkedProcessError(AlarmDispatchError, RuntimeError):
+    """A handle was made before a fork: its delivery goes on in the parent process only."""

@@ -1,0 +1,120 @@
+"""One request and what came of it: request, reply, verdict, attempt."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+import attrs
+from attrs import frozen
+
+__all__ = ["Attempt", "Judgement", "Reply", "Request", "Transport", "Verdict"]
+
+
+class Verdict(enum.StrEnum):
+    """How one attempt ended: the closed set that reports, logs and metrics share."""
+
+    CONFIRMED = "confirmed"
+    """The receiver has it, by the confirmation of its format."""
+    REJECTED = "rejected"
+    """The receiver answered no: any whole reply that is not 2xx, or one whose body says so."""
+    UNCONFIRMED = "unconfirmed"
+    """2xx, but the reply does not confirm."""
+    UNKNOWN = "unknown"
+    """Sent, and no whole answer: it may have arrived."""
+    UNREACHABLE = "unreachable"
+    """Nothing of the body was sent, so it cannot have arrived."""
+    REFUSED = "refused"
+    """A rule of our own forbade the request; it was not made."""
+
+
+@frozen(kw_only=True)
+class Request:
+    """What a transport carries.
+
+    ``url`` has no user information left in it (that is in ``headers``).  ``delivery_id`` is the same in
+    every attempt; ``attempt`` counts from 1.  ``lane`` names the receiver: requests of different lanes
+    never share connections.
+    """
+
+    url: str
+    content: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    method: str = "POST"
+    delivery_id: str = ""
+    attempt: int = 1
+    lane: str = ""
+
+
+@frozen(kw_only=True)
+class Reply:
+    """A whole reply: ``content`` is the raw body, at most as long as the transport's cap.
+
+    The engine sets ``request`` before it asks the confirmation; a transport need not.
+    """
+
+    status_code: int
+    headers: tuple[tuple[str, str], ...] = ()
+    content: bytes = b""
+    request: Request | None = None
+
+    def header(self, name: str) -> str | None:
+        """The first value of the header ``name`` in any case, or None."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+
+@frozen
+class Judgement:
+    """What a confirmation says of a reply: a verdict, and why, for people."""
+
+    verdict: Verdict
+    reason: str = ""
+
+
+@frozen(kw_only=True)
+class Attempt:
+    """One request and its verdict.
+
+    ``started_at`` is an aware UTC time, ``duration`` is in seconds.  ``reason`` says for people why the
+    verdict is not confirmed ("" when it is).  ``retry_in`` is the wait in seconds before the next
+    attempt, None when there is none.
+    """
+
+    number: int
+    started_at: datetime
+    duration: float
+    verdict: Verdict
+    status_code: int | None = None
+    reason: str = ""
+    retry_in: float | None = None
+    delivery_id: str = ""
+    callback: str = ""
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the receiver has it."""
+        return self.verdict is Verdict.CONFIRMED
+
+    def with_retry_in(self, delay: float | None) -> Attempt:
+        """The same attempt, with the decision on what follows it."""
+        return attrs.evolve(self, retry_in=delay)
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """What carries a request: one method.
+
+    An object may also have ``async aclose()``, which the dispatcher that made it calls, and a true
+    ``keeps_deadline``, which says that ``send`` itself ends at the deadline and tells in its
+    :class:`~alarm_dispatch.errors.TransportError` whether anything had been sent by then.
+    """
+
+    async def send(self, request: Request, *, deadline: float) -> Reply:
+        """Carry one request and return the whole reply.
+
+        ``deadline`` is a time of the running loop's clock (``loop.time()``) for the whole attempt.
+        Raises :class:`~alarm_dispatch.errors.TransportError` when there is no whole reply.
+        """
+        ...

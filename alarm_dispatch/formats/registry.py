@@ -1,0 +1,55 @@
+"""Which formats there are: found by name through the entry-point group ``alarm_dispatch.formats``."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from alarm_dispatch.errors import InvalidFieldError, UnknownFormatError
+from alarm_dispatch.formats.base import Format
+
+__all__ = ["ENTRY_POINT_GROUP", "get", "names", "resolve"]
+
+ENTRY_POINT_GROUP = "alarm_dispatch.formats"
+
+
+@functools.cache
+def _registered() -> Mapping[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def names() -> tuple[str, ...]:
+    """The names of all formats that installed packages registered, sorted."""
+    return tuple(sorted(_registered()))
+
+
+def get(name: str, /, **options: Any) -> Format:
+    """The format registered as ``name``, made with its options (``dialect="observed"``).
+
+    Raises :class:`~alarm_dispatch.errors.UnknownFormatError` with the known names, and
+    :class:`~alarm_dispatch.errors.InvalidFieldError` for an option that the format does not take.
+    """
+    point = _registered().get(name)
+    if point is None:
+        raise UnknownFormatError(name, names())
+    make: Callable[..., Any] = point.load()
+    try:
+        made = make(**options)
+    except TypeError as error:
+        raise InvalidFieldError(
+            f"format {name}", f"cannot be made with {', '.join(options)}: {error}"
+        ) from error
+    return _checked(made, f"format {name}")
+
+
+def resolve(spec: str | Format) -> Format:
+    """``spec`` itself when it is a format, else the one registered under that name."""
+    return get(spec) if isinstance(spec, str) else _checked(spec, "format")
+
+
+def _checked(value: object, field: str) -> Format:
+    if not isinstance(value, Format):
+        raise InvalidFieldError(field, f"must be a format or its name, not {type(value).__name__}")
+    return value

@@ -1,0 +1,262 @@
+"""Which plain values the model takes: the validators and the frozen JSON object its classes share."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeAlias, TypeVar
+
+import attrs
+
+from alarm_dispatch.errors import InvalidFieldError
+
+__all__ = [
+    "JsonObject",
+    "JsonValue",
+    "Number",
+    "aware_time",
+    "check_number",
+    "check_text",
+    "enum_member",
+    "freeze_object",
+    "identifier",
+    "instance",
+    "instances",
+    "non_negative",
+    "number",
+    "text",
+    "text_tuple",
+]
+
+Number: TypeAlias = int | float
+"""An integer or a finite float; both are at most 1.8e308 in size, as JSON receivers read doubles."""
+
+JsonValue: TypeAlias = "str | int | float | bool | tuple[JsonValue, ...] | JsonObject | None"
+"""What a JSON document can hold, in its immutable form."""
+
+_E = TypeVar("_E", bound=enum.StrEnum)
+
+# An alarm's times are shifted into the vendors' zones, so a day at each end of the calendar is kept free.
+_EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
+_LATEST = datetime(9999, 12, 30, tzinfo=UTC)
+
+
+class JsonObject(Mapping[str, JsonValue]):
+    """An immutable, hashable mapping that keeps its order; nested lists are tuples."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[str, Any] | None = None, /, *, field: str = "JsonObject") -> None:
+        self._items: dict[str, JsonValue] = {
+            check_text(key, f"{field} key"): _freeze(value, f"{field}[{key!r}]")
+            for key, value in (items or {}).items()
+        }
+
+    def __getitem__(self, key: str) -> JsonValue:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._items.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._items)
+
+    def __reduce__(self) -> tuple[type[JsonObject], tuple[dict[str, Any]]]:
+        return type(self), (self.thaw(),)
+
+    def thaw(self) -> dict[str, Any]:
+        """The same content as plain dicts and lists, ready for ``json.dumps``."""
+        return {key: _thaw(value) for key, value in self._items.items()}
+
+
+def _freeze(value: Any, field: str) -> JsonValue:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return check_text(value, field)
+    if isinstance(value, int | float):
+        return check_number(value, field)
+    if isinstance(value, Mapping):
+        return value if isinstance(value, JsonObject) else JsonObject(value, field=field)
+    if isinstance(value, list | tuple):
+        return tuple(_freeze(item, f"{field}[{index}]") for index, item in enumerate(value))
+    raise InvalidFieldError(
+        field,
+        f"a {type(value).__name__} is no JSON value; allowed are text, numbers, bool, None, lists, mappings",
+    )
+
+
+def _thaw(value: JsonValue) -> Any:
+    if isinstance(value, JsonObject):
+        return value.thaw()
+    if isinstance(value, tuple):
+        return [_thaw(item) for item in value]
+    return value
+
+
+def check_text(value: Any, field: str, *, empty: bool = True) -> str:
+    """``value`` when it is text that UTF-8 can carry, else :class:`InvalidFieldError`."""
+    if not isinstance(value, str):
+        raise InvalidFieldError(field, f"must be text, not {type(value).__name__}")
+    if not empty and not value:
+        raise InvalidFieldError(field, "must not be empty")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidFieldError(
+            field, f"has a lone surrogate at position {error.start}; text must be encodable as UTF-8"
+        ) from None
+    return value
+
+
+def check_number(value: Any, field: str) -> Number:
+    """``value`` when it is an int or a finite float (never a bool), else :class:`InvalidFieldError`."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidFieldError(field, f"must be an int or a float, not {type(value).__name__}")
+    try:
+        finite = math.isfinite(value)
+    except OverflowError:
+        raise InvalidFieldError(field, "is too large; at most 1.8e308 in size is allowed") from None
+    if not finite:
+        raise InvalidFieldError(field, f"must be finite, not {value!r}")
+    return value
+
+
+def _name(instance: object, attribute: attrs.Attribute[Any]) -> str:
+    return f"{type(instance).__name__}.{attribute.name}"
+
+
+_Validator: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+
+
+def text(*, optional: bool = False, empty: bool = True) -> _Validator:
+    """A validator for text; ``optional`` allows None, ``empty=False`` forbids ""."""
+
+    def validate(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if not (optional and value is None):
+            check_text(value, _name(instance, attribute), empty=empty)
+
+    return validate
+
+
+def text_tuple(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A validator for a tuple of texts."""
+    for index, item in enumerate(value):
+        check_text(item, f"{_name(instance, attribute)}[{index}]")
+
+
+def identifier(*, optional: bool = False) -> _Validator:
+    """A validator for an id: non-empty text or an integer."""
+
+    def validate(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if optional and value is None:
+            return
+        field = _name(instance, attribute)
+        if isinstance(value, int) and not isinstance(value, bool):
+            check_number(value, field)
+        elif isinstance(value, str):
+            check_text(value, field, empty=False)
+        else:
+            raise InvalidFieldError(field, f"must be text or an integer, not {type(value).__name__}")
+
+    return validate
+
+
+def number(*, optional: bool = False) -> _Validator:
+    """A validator for a finite number."""
+
+    def validate(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if not (optional and value is None):
+            check_number(value, _name(instance, attribute))
+
+    return validate
+
+
+def non_negative(*, optional: bool = False, whole: bool = False, least: int = 0) -> _Validator:
+    """A validator for a number that is at least ``least``; ``whole`` asks for an int."""
+
+    def validate(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if optional and value is None:
+            return
+        field = _name(instance, attribute)
+        if check_number(value, field) < least:
+            raise InvalidFieldError(field, f"must be at least {least}, not {value!r}")
+        if whole and not isinstance(value, int):
+            raise InvalidFieldError(field, f"must be an integer, not {value!r}")
+
+    return validate
+
+
+def _told(kinds: tuple[type, ...]) -> str:
+    return " or ".join(kind.__name__ for kind in kinds)
+
+
+def instance(*kinds: type, optional: bool = False) -> _Validator:
+    """A validator for an object of one of these classes."""
+
+    def validate(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if not isinstance(value, kinds) and not (optional and value is None):
+            raise InvalidFieldError(
+                _name(instance, attribute), f"must be a {_told(kinds)}, not {type(value).__name__}"
+            )
+
+    return validate
+
+
+def instances(kind: type) -> _Validator:
+    """A validator for a tuple of objects of this class."""
+
+    def validate(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        for index, item in enumerate(value):
+            if not isinstance(item, kind):
+                raise InvalidFieldError(
+                    f"{_name(instance, attribute)}[{index}]",
+                    f"must be a {_told((kind,))}, not {type(item).__name__}",
+                )
+
+    return validate
+
+
+def aware_time(*, optional: bool = False) -> _Validator:
+    """A validator for an aware datetime."""
+
+    def validate(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if optional and value is None:
+            return
+        field = _name(instance, attribute)
+        if not isinstance(value, datetime):
+            raise InvalidFieldError(field, f"must be an aware datetime, not {type(value).__name__}")
+        if value.utcoffset() is None:
+            raise InvalidFieldError(
+                field, f"is a naive datetime ({value.isoformat()}); give it a zone, for example tzinfo=UTC"
+            )
+        if not _EARLIEST <= value <= _LATEST:
+            raise InvalidFieldError(field, "must lie between 0001-01-02 and 9999-12-30 UTC")
+
+    return validate
+
+
+def enum_member(kind: type[_E], value: _E | str, field: str) -> _E:
+    """``value`` as a member of ``kind``; the error names the allowed values."""
+    try:
+        return kind(value)
+    except ValueError:
+        known = ", ".join(member.value for member in kind)
+        raise InvalidFieldError(field, f"is {value!r}; allowed are: {known}") from None
+
+
+def freeze_object(value: Mapping[str, Any], field: str) -> JsonObject:
+    """An immutable copy of a mapping of JSON values."""
+    if isinstance(value, JsonObject):
+        return value
+    if not isinstance(value, Mapping):
+        raise InvalidFieldError(field, f"must be a mapping, not {type(value).__name__}")
+    return JsonObject(value, field=field)
