@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 import attrs
-from attrs import frozen
+from attrs import field, frozen
+
+from alarm_dispatch.redaction import redact_headers, redact_url
 
 __all__ = ["Attempt", "Judgement", "Reply", "Request", "Transport", "Verdict"]
 
@@ -38,13 +40,13 @@ class Request:
     never share connections.
     """
 
-    url: str
-    content: bytes
-    headers: tuple[tuple[str, str], ...] = ()
+    url: str = field(repr=redact_url)
+    content: bytes = field(repr=lambda content: f"<{len(content)} bytes>")
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=redact_headers)
     method: str = "POST"
     delivery_id: str = ""
     attempt: int = 1
-    lane: str = ""
+    lane: str = field(default="", repr=False)
 
 
 @frozen(kw_only=True)

@@ -25,7 +25,8 @@ _DEFAULT_DELAYS = (5.0, 10.0)
 def _check_attempts(value: int | None) -> int | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    given: object = value
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
         raise InvalidFieldError("RetrySchedule.attempts", f"must be an integer of at least 1, not {value!r}")
     return value
 
@@ -40,7 +41,8 @@ def _seconds(value: Any, name: str) -> float:
 def _check_delays(value: Iterable[float] | None) -> tuple[float, ...] | None:
     if value is None:
         return None
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+    given: object = value
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise InvalidFieldError("RetrySchedule.delays", f"must be a list of seconds, not {value!r}")
     return tuple(_seconds(delay, f"RetrySchedule.delays[{index}]") for index, delay in enumerate(value))
 

@@ -1,0 +1,147 @@
+"""Who is told of an alarm: callbacks and the alarm groups they are in, and whose settings win."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from alarm_dispatch import formats, values
+from alarm_dispatch.confirmation import Confirmation, ConfirmationLike, confirmed_by
+from alarm_dispatch.errors import InvalidFieldError
+from alarm_dispatch.exchange import Transport
+from alarm_dispatch.formats import DeliveryRules, Format
+from alarm_dispatch.http_values import check_headers, check_url
+from alarm_dispatch.redaction import redact_headers, redact_url
+from alarm_dispatch.schedule import RetrySchedule
+
+__all__ = ["DEFAULT_LIMIT", "AlarmGroup", "Callback", "Overrides", "effective_rules"]
+
+DEFAULT_LIMIT = 8
+"""Requests in flight to one callback, unless it says otherwise."""
+
+
+def _url(value: str) -> str:
+    return check_url(value, "Callback.url")
+
+
+def _headers(value: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    return check_headers(value, "Callback.headers")
+
+
+def _format(value: str | Format) -> Format:
+    return formats.resolve(value)
+
+
+def _confirmation(value: ConfirmationLike | None) -> Confirmation | None:
+    return None if value is None else confirmed_by(value)
+
+
+def _check_timeout(instance: object, attribute: Any, value: Any) -> None:
+    if value is None:
+        return
+    name = f"{type(instance).__name__}.{attribute.name}"
+    if values.check_number(value, name) <= 0:
+        raise InvalidFieldError(name, f"must be more than 0 seconds, not {value!r}")
+
+
+def _check_transport(instance: object, attribute: Any, value: Any) -> None:
+    if value is not None and not isinstance(value, Transport):
+        raise InvalidFieldError(
+            f"{type(instance).__name__}.{attribute.name}",
+            f"must have a method 'async send(request, *, deadline)'; a {type(value).__name__} has none",
+        )
+
+
+@frozen(kw_only=True)
+class Overrides:
+    """Delivery rules that replace what is below; None keeps that.
+
+    ``timeout`` is in seconds for a whole attempt.
+    """
+
+    timeout: float | None = field(default=None, validator=_check_timeout)
+    schedule: RetrySchedule | None = field(
+        default=None, validator=values.instance(RetrySchedule, optional=True)
+    )
+    confirmation: Confirmation | None = field(default=None, converter=_confirmation)
+
+
+@frozen
+class Callback(Overrides):
+    """One receiver of alarms.
+
+    ``format`` is a format or the name of a registered one.  ``timeout`` (seconds for a whole attempt),
+    ``schedule`` and ``confirmation`` replace the format's delivery rules.  ``headers`` are sent with every
+    request; ``transport`` carries them instead of the dispatcher's.  ``limit`` is the number of requests
+    in flight at a time.  ``name`` is made of the format and the redacted URL when none is given.
+
+    Raises :class:`~alarm_dispatch.errors.InvalidFieldError` or
+    :class:`~alarm_dispatch.errors.UnknownFormatError`.
+    """
+
+    url: str = field(converter=_url, repr=redact_url)
+    format: Format = field(kw_only=True, converter=_format)
+    name: str = field(kw_only=True, default="", validator=values.text())
+    headers: tuple[tuple[str, str], ...] = field(
+        kw_only=True, default=(), converter=_headers, repr=redact_headers
+    )
+    transport: Transport | None = field(kw_only=True, default=None, validator=_check_transport)
+    limit: int = field(
+        kw_only=True, default=DEFAULT_LIMIT, validator=values.non_negative(whole=True, least=1)
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", f"{self.format.name} {redact_url(self.url)}")
+
+    @property
+    def lane(self) -> str:
+        """The key of its lane and connections: the same receiver has the same one, wherever it is written."""
+        return f"{self.name}\n{self.url}"
+
+    def __str__(self) -> str:
+        """Its name, which shows no secret."""
+        return self.name
+
+
+def _callbacks(value: Iterable[Callback]) -> tuple[Callback, ...]:
+    given: object = value
+    if isinstance(given, Callback):
+        return (given,)
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise InvalidFieldError(
+            "AlarmGroup.callbacks", f"must be a list of callbacks, not {type(value).__name__}"
+        )
+    return tuple(value)
+
+
+@frozen
+class AlarmGroup(Overrides):
+    """A named list of callbacks; its ``timeout``, ``schedule`` and ``confirmation`` hold for all of them.
+
+    A group without callbacks is an error: nobody would be told, and nobody would notice.
+    """
+
+    name: str = field(validator=values.text(empty=False))
+    callbacks: tuple[Callback, ...] = field(
+        kw_only=True, converter=_callbacks, validator=values.instances(Callback)
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if not self.callbacks:
+            raise InvalidFieldError(
+                "AlarmGroup.callbacks", "is empty; an alarm group needs at least one callback"
+            )
+
+
+def effective_rules(callback: Callback, group: AlarmGroup, defaults: Overrides) -> DeliveryRules:
+    """One delivery's rules: the callback's, else the group's, else the dispatcher's, else the format's."""
+    rules = callback.format.rules
+    timeout, schedule, confirmation = rules.timeout, rules.schedule, rules.confirmation
+    for overrides in (defaults, group, callback):
+        timeout = timeout if overrides.timeout is None else overrides.timeout
+        schedule = overrides.schedule or schedule
+        confirmation = overrides.confirmation or confirmation
+    return DeliveryRules(timeout=timeout, schedule=schedule, confirmation=confirmation)

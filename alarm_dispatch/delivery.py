@@ -1,0 +1,81 @@
+"""What became of an alarm: its deliveries, their attempts, and the report on a whole group."""
+
+from __future__ import annotations
+
+import enum
+
+from attrs import field, frozen
+
+from alarm_dispatch.callbacks import Callback
+from alarm_dispatch.errors import DispatchFailedError
+from alarm_dispatch.exchange import Attempt
+
+__all__ = ["Delivery", "DeliveryStatus", "DispatchReport"]
+
+
+class DeliveryStatus(enum.StrEnum):
+    """How a delivery ended."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@frozen(kw_only=True)
+class Delivery:
+    """One notification to one callback, settled.
+
+    ``id`` is the session id that every attempt carried.  ``error`` is why it failed for a reason of our own
+    (the format could not build it, a confirmation raised, the dispatcher was closed); None when the
+    receiver's answers alone decided.
+    """
+
+    id: str
+    alarm_id: str
+    callback: Callback
+    status: DeliveryStatus
+    attempts: tuple[Attempt, ...] = ()
+    error: BaseException | None = field(default=None, eq=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the receiver confirmed."""
+        return self.status is DeliveryStatus.DELIVERED
+
+    @property
+    def outcome(self) -> str:
+        """For people: why it failed, or that it was delivered."""
+        if self.ok:
+            return str(self.status)
+        if self.error is not None:
+            return f"{type(self.error).__name__}: {self.error}"
+        last = self.attempts[-1]
+        return f"{last.verdict} after {last.number} attempt{'s' if last.number > 1 else ''}: {last.reason}"
+
+
+@frozen(kw_only=True)
+class DispatchReport:
+    """What became of one alarm in one group: a delivery for each callback, in the group's order."""
+
+    alarm_id: str
+    group: str
+    deliveries: tuple[Delivery, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every callback confirmed."""
+        return all(delivery.ok for delivery in self.deliveries)
+
+    @property
+    def failed(self) -> tuple[Delivery, ...]:
+        """The deliveries that were not confirmed."""
+        return tuple(delivery for delivery in self.deliveries if not delivery.ok)
+
+    def raise_for_failure(self) -> None:
+        """Do nothing when all is delivered.
+
+        Raises :class:`~alarm_dispatch.errors.DispatchFailedError`, whose ``report`` is this one and whose
+        cause is the first failed delivery's ``error``.
+        """
+        failed = self.failed
+        if failed:
+            raise DispatchFailedError(self) from failed[0].error
