@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from types import UnionType
+from typing import Any, get_args
 
+import attrs
 import cattrs
+from cattrs.cols import (
+    homogenous_tuple_structure_factory,
+    is_mapping,
+    is_mutable_sequence,
+    list_structure_factory,
+    mapping_structure_factory,
+)
 from cattrs.preconf.json import JsonConverter, make_converter
 
 from alarm_dispatch.errors import InvalidFieldError
@@ -28,7 +37,68 @@ def strict_converter(*, forbid_extra_keys: bool = False) -> JsonConverter:
     converter.register_structure_hook(bool, _bool)
     converter.register_structure_hook(int, _int)
     converter.register_structure_hook(float, _float)
+    # cattrs takes any iterable for a list ("abc" would be three tags), and True where a union has int.
+    converter.register_structure_hook_factory(_is_scalar_union, _scalar_union)
+    converter.register_structure_hook_factory(is_mutable_sequence, _guarded(list_structure_factory, _list))
+    converter.register_structure_hook_factory(
+        _is_plain_tuple, _guarded(homogenous_tuple_structure_factory, _list)
+    )
+    converter.register_structure_hook_factory(is_mapping, _guarded(mapping_structure_factory, _mapping))
+    converter.register_structure_hook_factory(attrs.has, _guarded(_class_factory, _mapping))
     return converter
+
+
+def _class_factory(kind: Any, converter: cattrs.Converter) -> Any:
+    return converter.gen_structure_attrs_fromdict(kind)
+
+
+def _guarded(factory: Callable[..., Any], check: Callable[[Any], None]) -> Any:
+    """The factory's hook, which first checks of what kind the whole input is."""
+
+    def make(kind: Any, converter: cattrs.Converter) -> Any:
+        hook = factory(kind, converter)
+
+        def structure(value: Any, target: Any) -> Any:
+            check(value)
+            return hook(value, target)
+
+        return structure
+
+    return make
+
+
+def _list(value: Any) -> None:
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"must be a list, not {_kind(value)}")
+
+
+def _mapping(value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"must be a mapping, not {_kind(value)}")
+
+
+def _is_plain_tuple(kind: Any) -> bool:
+    return getattr(kind, "__origin__", None) is tuple and kind.__args__[1:] == (...,)
+
+
+_SCALARS = {str: "text", int: "an integer", float: "a number", bool: "true or false", type(None): "null"}
+
+
+def _is_scalar_union(kind: Any) -> bool:
+    return isinstance(kind, UnionType) and _SCALARS.keys() >= set(get_args(kind))
+
+
+def _scalar_union(kind: Any) -> Any:
+    allowed = set(get_args(kind))
+    wanted = " or ".join(told for scalar, told in _SCALARS.items() if scalar in allowed - {type(None)})
+    taken = allowed | {int} if float in allowed else allowed
+
+    def structure(value: Any, _type: Any) -> Any:
+        if value.__class__ in taken:
+            return value
+        raise TypeError(f"must be {wanted}, not {_kind(value)}")
+
+    return structure
 
 
 def _text(value: Any, _type: Any) -> str:
