@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import socket
 import ssl
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Mapping
-from pathlib import Path
-from weakref import WeakKeyDictionary
 
 import httpx
-from attrs import define, field
 
 from alarm_dispatch.errors import InvalidFieldError, TransportError
 from alarm_dispatch.exchange import Reply, Request, Verdict
 from alarm_dispatch.http_values import check_headers
 from alarm_dispatch.transports.auth import Auth
+from alarm_dispatch.transports.pools import LanePools
+from alarm_dispatch.transports.tls import ClientCert, make_tls, tls_failure
 
 __all__ = ["DEFAULT_MAX_REPLY_BYTES", "HttpxTransport"]
 
@@ -31,7 +28,6 @@ _CONNECTIONS_PER_POOL = 4
 _STREAMS_PER_POOL = 64
 # Seconds after which an idle receiver's connections are closed; most servers keep them for 5 to 75 s.
 _KEEPALIVE = 30.0
-_MAX_LANES = 4096
 
 # Nothing of the body has left when one of these is raised.
 _BEFORE_SENDING = (
@@ -55,31 +51,6 @@ class _Body(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         self.started = True
         yield self._content
-
-
-@define
-class _Shard:
-    transport: httpx.AsyncHTTPTransport
-    in_flight: int = 0
-
-
-@define
-class _Lane:
-    """The connections to one receiver."""
-
-    shards: list[_Shard] = field(factory=list)
-    used_at: float = 0.0
-
-    @property
-    def idle(self) -> bool:
-        return not any(shard.in_flight for shard in self.shards)
-
-    async def aclose(self) -> None:
-        for shard in self.shards:
-            await shard.transport.aclose()
-
-
-_Lanes = OrderedDict[str, _Lane]
 
 
 class HttpxTransport:
@@ -110,7 +81,7 @@ class HttpxTransport:
         proxy: str | None = None,
         tls: ssl.SSLContext | None = None,
         ca_file: str | os.PathLike[str] | None = None,
-        client_cert: tuple[str, str] | tuple[str, str, str] | None = None,
+        client_cert: ClientCert | None = None,
         auth: Auth | None = None,
         headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
         max_reply_bytes: int = DEFAULT_MAX_REPLY_BYTES,
@@ -132,16 +103,18 @@ class HttpxTransport:
         self._http2 = http2
         self._proxy = _checked_proxy(proxy)
         self._tls = tls
-        self._ca_file = ca_file
-        self._client_cert = client_cert
         if ca_file is not None or client_cert is not None:
             # A wrong path is told where it was written, not at the first alarm.
-            self._tls = _make_tls(ca_file, client_cert)
+            self._tls = make_tls(ca_file, client_cert)
         own = check_headers(headers, "HttpxTransport.headers")
         self._headers = (*own, ("Authorization", auth.header())) if auth is not None else own
         self._max_reply_bytes = max_reply_bytes
-        self._pid = os.getpid()
-        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Lanes] = WeakKeyDictionary()
+        self._pools: LanePools[httpx.AsyncHTTPTransport] = LanePools(
+            self._new_pool,
+            httpx.AsyncHTTPTransport.aclose,
+            room=_STREAMS_PER_POOL if http2 else _CONNECTIONS_PER_POOL,
+            idle_for=_KEEPALIVE,
+        )
 
     async def send(self, request: Request, *, deadline: float) -> Reply:
         """Carry one request; see :class:`~alarm_dispatch.exchange.Transport`."""
@@ -158,30 +131,17 @@ class HttpxTransport:
             raise _failure(error, body) from error
 
     async def _exchange(self, request: Request, body: _Body) -> Reply:
+        headers = self._headers_of(request)
         if self._client is not None:
             outgoing = self._client.build_request(
-                request.method, request.url, content=request.content, headers=self._headers_of(request)
+                request.method, request.url, content=request.content, headers=headers
             )
             outgoing.stream = body
-            response = await self._client.send(outgoing, stream=True, follow_redirects=False)
-            try:
-                return await self._read(response)
-            finally:
-                await response.aclose()
-        shard, lanes = self._acquire(request.lane)
-        try:
-            outgoing = httpx.Request(
-                request.method, request.url, content=request.content, headers=self._headers_of(request)
-            )
+            return await self._read(await self._client.send(outgoing, stream=True, follow_redirects=False))
+        async with self._pools.pool(request.lane) as pool:
+            outgoing = httpx.Request(request.method, request.url, content=request.content, headers=headers)
             outgoing.stream = body
-            response = await shard.transport.handle_async_request(outgoing)
-            try:
-                return await self._read(response)
-            finally:
-                await response.aclose()
-        finally:
-            shard.in_flight -= 1
-            await self._close_idle(lanes)
+            return await self._read(await pool.handle_async_request(outgoing))
 
     def _headers_of(self, request: Request) -> list[tuple[str, str]]:
         if not self._headers:
@@ -209,31 +169,10 @@ class HttpxTransport:
             content=b"".join(parts),
         )
 
-    def _acquire(self, key: str) -> tuple[_Shard, _Lanes]:
-        """A pool of this lane with room for one more request."""
-        loop = asyncio.get_running_loop()
-        if self._pid != os.getpid():
-            # After a fork the connections are the parent's; closing them here would cut its requests.
-            _ABANDONED.append(self._loops)
-            self._loops, self._pid = WeakKeyDictionary(), os.getpid()
-        lanes = self._loops.setdefault(loop, OrderedDict())
-        lane = lanes.get(key)
-        if lane is None:
-            lane = lanes[key] = _Lane()
-        lanes.move_to_end(key)
-        lane.used_at = loop.time()
-        room = _STREAMS_PER_POOL if self._http2 else _CONNECTIONS_PER_POOL
-        shard = next((shard for shard in lane.shards if shard.in_flight < room), None)
-        if shard is None:
-            shard = _Shard(self._new_pool())
-            lane.shards.append(shard)
-        shard.in_flight += 1
-        return shard, lanes
-
     def _new_pool(self) -> httpx.AsyncHTTPTransport:
         if self._tls is None:
             # One context for all pools: each of its own would cost 0.8 MB and 20 ms.
-            self._tls = _make_tls(None, None)
+            self._tls = make_tls()
         return httpx.AsyncHTTPTransport(
             verify=self._tls,
             http2=self._http2,
@@ -245,47 +184,9 @@ class HttpxTransport:
             ),
         )
 
-    async def _close_idle(self, lanes: _Lanes) -> None:
-        """Close the connections of the lane that was unused longest, when that is long enough ago."""
-        key, oldest = next(iter(lanes.items()))
-        unused_for = asyncio.get_running_loop().time() - oldest.used_at
-        if oldest.idle and (unused_for > _KEEPALIVE or len(lanes) > _MAX_LANES):
-            del lanes[key]
-            await oldest.aclose()
-
     async def aclose(self) -> None:
         """Close all connections that belong to the running loop."""
-        if self._pid != os.getpid():
-            return
-        for lane in self._loops.pop(asyncio.get_running_loop(), {}).values():
-            await lane.aclose()
-
-
-_ABANDONED: list[object] = []
-"""A parent process's connections in its child: kept from the garbage collector, which would close them."""
-
-
-def _make_tls(
-    ca_file: str | os.PathLike[str] | None, client_cert: tuple[str, str] | tuple[str, str, str] | None
-) -> ssl.SSLContext:
-    try:
-        context = (
-            ssl.create_default_context(cafile=ca_file)
-            if ca_file
-            else httpx.create_ssl_context(trust_env=False)
-        )
-    except (OSError, ssl.SSLError) as error:
-        raise InvalidFieldError("HttpxTransport.ca_file", f"cannot be loaded: {_told(error)}") from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if client_cert is not None:
-        certificate, key, *password = client_cert
-        try:
-            context.load_cert_chain(Path(certificate), Path(key), *password)
-        except (OSError, ssl.SSLError) as error:
-            raise InvalidFieldError(
-                "HttpxTransport.client_cert", f"cannot be loaded: {_told(error)}"
-            ) from error
-    return context
+        await self._pools.aclose()
 
 
 def _checked_proxy(proxy: str | None) -> httpx.Proxy | None:
@@ -311,13 +212,11 @@ def _told(error: BaseException) -> str:
     cause: BaseException | None = error
     found = ""
     while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"TLS certificate not accepted: {cause.verify_message}"
-        if isinstance(cause, ssl.SSLError):
-            return f"TLS failed: {cause.reason or cause}"
+        if (told := tls_failure(cause)) is not None:
+            return told
         if isinstance(cause, socket.gaierror):
             return f"name lookup failed: {cause.strerror}"
-        if isinstance(cause, OSError) and cause.errno in errno.errorcode:
+        if isinstance(cause, OSError) and cause.errno is not None:
             found = os.strerror(cause.errno).lower()
         cause = cause.__cause__ or cause.__context__
     return found or str(error) or type(error).__name__

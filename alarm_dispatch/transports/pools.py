@@ -1,0 +1,106 @@
+"""Which connections a request may use: small pools for each lane, closed when the lane falls silent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+from attrs import define, field
+
+__all__ = ["LanePools"]
+
+_P = TypeVar("_P")
+
+_MAX_LANES = 4096
+
+_ABANDONED: list[object] = []
+"""A parent process's pools in its child: kept from the garbage collector, which would close them."""
+
+
+@define
+class _Shard(Generic[_P]):
+    pool: _P
+    in_flight: int = 0
+
+
+@define
+class _Lane(Generic[_P]):
+    shards: list[_Shard[_P]] = field(factory=list)
+    used_at: float = 0.0
+
+    @property
+    def idle(self) -> bool:
+        return not any(shard.in_flight for shard in self.shards)
+
+
+class LanePools(Generic[_P]):
+    """Pools of one transport, by event loop and lane.
+
+    A lane gets one pool more when all of its pools carry ``room`` requests.  A lane that carried nothing
+    for ``idle_for`` seconds loses its pools when others send.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], _P],
+        close: Callable[[_P], Awaitable[None]],
+        *,
+        room: int,
+        idle_for: float,
+        max_lanes: int = _MAX_LANES,
+    ) -> None:
+        self._make = make
+        self._close = close
+        self._room = room
+        self._idle_for = idle_for
+        self._max_lanes = max_lanes
+        self._pid = os.getpid()
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, OrderedDict[str, _Lane[_P]]] = (
+            WeakKeyDictionary()
+        )
+
+    @contextlib.asynccontextmanager
+    async def pool(self, key: str) -> AsyncIterator[_P]:
+        """A pool of the lane ``key`` with room for one request, for as long as the block runs."""
+        loop = asyncio.get_running_loop()
+        if self._pid != os.getpid():
+            # After a fork the connections are the parent's; closing them here would cut its requests.
+            _ABANDONED.append(self._loops)
+            self._loops, self._pid = WeakKeyDictionary(), os.getpid()
+        lanes = self._loops.setdefault(loop, OrderedDict())
+        lane = lanes.setdefault(key, _Lane())
+        lanes.move_to_end(key)
+        lane.used_at = loop.time()
+        shard = next((shard for shard in lane.shards if shard.in_flight < self._room), None)
+        if shard is None:
+            shard = _Shard(self._make())
+            lane.shards.append(shard)
+        shard.in_flight += 1
+        try:
+            yield shard.pool
+        finally:
+            shard.in_flight -= 1
+            await self._close_longest_idle(lanes, loop.time())
+
+    async def _close_longest_idle(self, lanes: OrderedDict[str, _Lane[_P]], now: float) -> None:
+        key, lane = next(iter(lanes.items()), (None, None))
+        if key is None or lane is None or not lane.idle:
+            return
+        if now - lane.used_at > self._idle_for or len(lanes) > self._max_lanes:
+            del lanes[key]
+            await self._close_lane(lane)
+
+    async def _close_lane(self, lane: _Lane[_P]) -> None:
+        for shard in lane.shards:
+            await self._close(shard.pool)
+
+    async def aclose(self) -> None:
+        """Close the pools that belong to the running loop."""
+        if self._pid == os.getpid():
+            for lane in self._loops.pop(asyncio.get_running_loop(), OrderedDict()).values():
+                await self._close_lane(lane)
