@@ -4,6 +4,7 @@ from alarm_dispatch.callbacks import AlarmGroup, Callback
 from alarm_dispatch.delivery import Delivery, DeliveryStatus, DispatchReport
 from alarm_dispatch.dispatcher import AsyncDispatcher, Dispatcher
 from alarm_dispatch.exchange import Attempt, Judgement, Reply, Request, Verdict
+from alarm_dispatch.loading import load_alarm, load_groups
 from alarm_dispatch.model import (
     Alarm,
     AlarmState,
@@ -50,4 +51,6 @@ __all__ = [
     "Target",
     "Tenant",
     "Verdict",
+    "load_alarm",
+    "load_groups",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from types import UnionType
 from typing import Any, get_args
@@ -19,17 +20,22 @@ from cattrs.preconf.json import JsonConverter, make_converter
 
 from alarm_dispatch.errors import InvalidFieldError
 
-__all__ = ["JsonConverter", "StructureError", "problems_of", "strict_converter"]
+__all__ = [
+    "JsonConverter",
+    "StructureError",
+    "collecting_converter",
+    "problems_of",
+    "strict_converter",
+]
 
 StructureError = (cattrs.BaseValidationError, InvalidFieldError, ValueError, TypeError, KeyError)
 """What structuring raises for input that does not fit."""
 
 
-def strict_converter(*, forbid_extra_keys: bool = False) -> JsonConverter:
+def strict_converter() -> JsonConverter:
     """A converter that never turns one type into another ("5" is no number, 1 is no bool)."""
     converter = make_converter(
         detailed_validation=True,
-        forbid_extra_keys=forbid_extra_keys,
         omit_if_default=True,
         prefer_attrib_converters=False,
     )
@@ -46,6 +52,76 @@ def strict_converter(*, forbid_extra_keys: bool = False) -> JsonConverter:
     converter.register_structure_hook_factory(is_mapping, _guarded(mapping_structure_factory, _mapping))
     converter.register_structure_hook_factory(attrs.has, _guarded(_class_factory, _mapping))
     return converter
+
+
+def collecting_converter(*, leave_out: Mapping[type, frozenset[str]]) -> JsonConverter:
+    """The same for what people write: unknown keys are wrong, and every wrong field is told at once.
+
+    Beside the types it tries each field's own converter and validator, which an object's constructor
+    would only do until the first that fails.  ``leave_out`` names fields that have no written form.
+    """
+
+    def hook_for(kind: Any, converter: cattrs.Converter) -> Any:
+        return _collecting_hook(kind, converter, leave_out.get(kind, frozenset()))
+
+    converter = strict_converter()
+    converter.register_structure_hook_factory(attrs.has, _guarded(hook_for, _mapping))
+    return converter
+
+
+def _collecting_hook(kind: Any, converter: cattrs.Converter, leave_out: frozenset[str]) -> Any:
+    attrs.resolve_types(kind)
+    fields = {field.name: field for field in attrs.fields(kind) if field.name not in leave_out}
+    # Validators name the class of what they check; this stands for it until all fields are known.
+    stand_in = object.__new__(kind)
+
+    def structure(value: Mapping[str, Any], _type: Any) -> Any:
+        arguments: dict[str, Any] = {}
+        errors: list[Exception] = []
+        for name, field in fields.items():
+            try:
+                if name in value:
+                    arguments[name] = _field_value(field, value[name], converter, stand_in)
+                elif field.default is attrs.NOTHING:
+                    raise KeyError(name)  # noqa: TRY301 - told with the other fields' errors
+            except Exception as error:  # noqa: BLE001 - all are told together, with the field's name
+                error.add_note(cattrs.AttributeValidationNote("", name, field.type))
+                errors.append(error)
+        unknown = set(value) - set(fields)
+        if unknown:
+            errors.append(_unknown_keys(unknown, fields))
+        if not errors:
+            try:
+                return kind(**arguments)
+            except Exception as error:  # noqa: BLE001 - what concerns several fields is told like the rest
+                errors.append(error)
+        raise cattrs.ClassValidationError(f"while structuring {kind.__name__}", errors, kind)
+
+    return structure
+
+
+def _field_value(
+    field: attrs.Attribute[Any], value: Any, converter: cattrs.Converter, stand_in: object
+) -> Any:
+    structured = converter.structure(value, field.type)  # type: ignore[arg-type]  # attrs resolved it
+    if callable(field.converter):
+        structured = field.converter(structured)
+    if field.validator is not None:
+        field.validator(stand_in, field, structured)
+    return structured
+
+
+class _UnknownKeysError(Exception):
+    """Keys that a mapping may not have, with the ones it may."""
+
+    def __init__(self, keys: list[str], allowed: str) -> None:
+        super().__init__(keys, allowed)
+        self.keys = keys
+        self.allowed = allowed
+
+
+def _unknown_keys(unknown: set[Any], fields: Mapping[str, Any]) -> _UnknownKeysError:
+    return _UnknownKeysError(sorted(map(str, unknown)), ", ".join(fields))
 
 
 def _class_factory(kind: Any, converter: cattrs.Converter) -> Any:
@@ -143,26 +219,28 @@ def problems_of(error: BaseException, path: str = "$") -> Iterator[tuple[str, st
             yield from problems_of(inner, here)
         for inner in without:
             yield from problems_of(inner, path)
-    elif isinstance(error, cattrs.ForbiddenExtraKeysError):
-        allowed = ", ".join(_field_names(error.cl))
-        for key in sorted(error.extra_fields):
-            yield f"{path}.{key}", f"unknown key; allowed are: {allowed}"
+    elif isinstance(error, _UnknownKeysError):
+        for key in error.keys:
+            yield f"{path}.{key}", f"unknown key; allowed are: {error.allowed}"
     elif isinstance(error, InvalidFieldError):
-        # The class's own name gives way to the path; what follows it still names the field.
-        _, _, rest = error.field.partition(".")
-        yield (f"{path}.{rest}" if rest and not path.endswith(f".{rest}") else path), error.problem
+        yield _joined(path, error.field), error.problem
     elif isinstance(error, KeyError):
         yield path, "is missing"
     else:
         yield path, _told(error)
 
 
+def _joined(path: str, field: str) -> str:
+    """The path of an object's field: the class's own name gives way to the path that is known."""
+    rest = field.partition(".")[2]
+    name = re.split(r"[.\[]", rest, maxsplit=1)[0]
+    if not name:
+        return path
+    return path + rest[len(name) :] if path.endswith(f".{name}") else f"{path}.{rest}"
+
+
 def _at_index(path: str, index: Any) -> str:
     return f"{path}[{index}]" if isinstance(index, int) else f"{path}.{index}"
-
-
-def _field_names(cl: type) -> list[str]:
-    return [attribute.name for attribute in getattr(cl, "__attrs_attrs__", ())]
 
 
 def _told(error: BaseException) -> str:

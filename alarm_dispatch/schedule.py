@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
 import tenacity
 from attrs import field, frozen
-from tenacity.stop import StopBaseT
-from tenacity.wait import WaitBaseT
 
 from alarm_dispatch.errors import InvalidFieldError, TransportError
 from alarm_dispatch.exchange import Attempt
 from alarm_dispatch.values import check_number
 
-__all__ = ["RetrySchedule"]
+__all__ = ["RetrySchedule", "StopStrategy", "WaitStrategy"]
+
+StopStrategy: TypeAlias = Callable[[tenacity.RetryCallState], bool]
+"""Whether to stop: any of tenacity's ``stop_…``, combined with ``|`` and ``&``."""
+
+WaitStrategy: TypeAlias = Callable[[tenacity.RetryCallState], float]
+"""How many seconds to wait: any of tenacity's ``wait_…``, combined with ``+``."""
 
 _DEFAULT_ATTEMPTS = 3
 _DEFAULT_DELAYS = (5.0, 10.0)
@@ -79,8 +83,8 @@ class RetrySchedule:
     attempts: int | None = field(default=None, converter=_check_attempts)
     delays: tuple[float, ...] | None = field(default=None, converter=_check_delays)
     jitter: float = field(default=0.0, converter=_check_jitter)
-    stop: StopBaseT | None = field(default=None, validator=_check_strategy)
-    wait: WaitBaseT | None = field(default=None, validator=_check_strategy)
+    stop: StopStrategy | None = field(default=None, validator=_check_strategy)
+    wait: WaitStrategy | None = field(default=None, validator=_check_strategy)
 
     def __attrs_post_init__(self) -> None:
         if self.attempts is not None and self.stop is not None:
@@ -93,7 +97,7 @@ class RetrySchedule:
             )
 
     @property
-    def stop_strategy(self) -> StopBaseT:
+    def stop_strategy(self) -> StopStrategy:
         """Tenacity's strategy that ends the attempts."""
         if self.stop is not None:
             return self.stop
@@ -102,7 +106,7 @@ class RetrySchedule:
         return tenacity.stop_after_attempt(_DEFAULT_ATTEMPTS if self.delays is None else len(self.delays) + 1)
 
     @property
-    def wait_strategy(self) -> WaitBaseT:
+    def wait_strategy(self) -> WaitStrategy:
         """Tenacity's strategy for the wait before the next attempt, without the jitter."""
         if self.wait is not None:
             return self.wait

@@ -1,0 +1,185 @@
+"""How alarm groups are written down: the same settings as in code, as a mapping or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from operator import and_, or_
+from typing import Any
+
+from attrs import field, fields, frozen
+
+from alarm_dispatch import formats
+from alarm_dispatch.callbacks import AlarmGroup
+from alarm_dispatch.confirmation import (
+    Confirmation,
+    any_2xx,
+    json_field_equals,
+    session_echo,
+    status_is,
+)
+from alarm_dispatch.converters import StructureError, collecting_converter, problems_of
+from alarm_dispatch.errors import ConfigurationError
+from alarm_dispatch.exchange import Transport
+from alarm_dispatch.formats import Format
+from alarm_dispatch.loading.source import Source, read_source
+from alarm_dispatch.schedule import RetrySchedule
+from alarm_dispatch.transports.auth import BasicAuth, BearerAuth
+from alarm_dispatch.transports.httpx import DEFAULT_MAX_REPLY_BYTES, HttpxTransport
+
+__all__ = ["load_groups"]
+
+
+def load_groups(source: Source) -> dict[str, AlarmGroup]:
+    """The alarm groups that a JSON file, a TOML file or a mapping describes, by name and in their order.
+
+    The source is one group (``name`` and ``callbacks``), or a list of groups, or a table of groups by
+    name; a list or table may stand under the key ``groups``.
+
+    Raises :class:`~alarm_dispatch.errors.ConfigurationError`, which tells every problem with the path of
+    its field (``$.callbacks[1].timeout``), and OSError when a file cannot be read.
+    """
+    content, name = read_source(source, "alarm groups")
+    found: dict[str, AlarmGroup] = {}
+    problems: list[tuple[str, str]] = []
+    for path, group in _single_groups(content, name):
+        try:
+            loaded = _converter.structure(group, AlarmGroup)
+        except StructureError as error:
+            problems.extend(problems_of(error, path))
+            continue
+        if loaded.name in found:
+            problems.append(
+                (f"{path}.name", f"{loaded.name!r} occurs twice; each group needs a name of its own")
+            )
+        found[loaded.name] = loaded
+    if problems:
+        raise ConfigurationError(name, problems)
+    return found
+
+
+_GROUP_KEYS = {attribute.name for attribute in fields(AlarmGroup)}
+
+
+def _holds_tables(content: Mapping[str, Any]) -> bool:
+    return bool(content) and all(isinstance(value, Mapping) for value in content.values())
+
+
+def _single_groups(content: Any, name: str) -> list[tuple[str, Any]]:
+    """Each group's mapping with its path, whichever of the shapes the source has."""
+    if isinstance(content, Mapping) and "groups" in content:
+        others = sorted(str(key) for key in content if key != "groups")
+        if others:
+            raise ConfigurationError(
+                name, [(f"$.{key}", "unknown key; allowed are: groups") for key in others]
+            )
+        groups, path = content["groups"], "$.groups"
+    elif isinstance(content, Mapping) and (_GROUP_KEYS & content.keys() or not _holds_tables(content)):
+        return [("$", content)]
+    else:
+        groups, path = content, "$"
+    if isinstance(groups, Mapping):
+        return [
+            (f"{path}.{key}", {"name": key, **group} if isinstance(group, Mapping) else group)
+            for key, group in groups.items()
+        ]
+    if isinstance(groups, list | tuple):
+        return [(f"{path}[{index}]", group) for index, group in enumerate(groups)]
+    raise ConfigurationError(name, [(path, "must be a list of groups, or a table of groups by name")])
+
+
+@frozen(kw_only=True)
+class _HttpxSettings:
+    """The written form of an HttpxTransport."""
+
+    kind: str = "httpx"
+    http2: bool = False
+    proxy: str | None = None
+    ca_file: str | None = None
+    client_cert: tuple[str, ...] | None = None
+    auth: BasicAuth | BearerAuth | None = None
+    headers: dict[str, str] = field(factory=dict)
+    max_reply_bytes: int = DEFAULT_MAX_REPLY_BYTES
+
+    def transport(self) -> HttpxTransport:
+        if self.kind != "httpx":
+            raise ValueError(f"has the kind {self.kind!r}; allowed is: httpx")
+        if self.client_cert is not None and len(self.client_cert) not in {2, 3}:
+            raise ValueError("client_cert must be [certificate, key] or [certificate, key, password]")
+        return HttpxTransport(
+            http2=self.http2,
+            proxy=self.proxy,
+            ca_file=self.ca_file,
+            client_cert=self.client_cert,  # type: ignore[arg-type]  # its length was checked
+            auth=self.auth,
+            headers=self.headers,
+            max_reply_bytes=self.max_reply_bytes,
+        )
+
+
+def _format(value: Any, _type: Any) -> Any:
+    if isinstance(value, str):
+        return formats.get(value)
+    if isinstance(value, Mapping):
+        options = {str(key): option for key, option in value.items()}
+        name = options.pop("name", None)
+        if isinstance(name, str):
+            return formats.get(name, **options)
+    raise TypeError(
+        'must be the name of a format, or a table such as {name = "tencent", dialect = "observed"}'
+    )
+
+
+_CONFIRMATIONS = (
+    '200 or [200, 204], "2xx", {json_field = "errcode", equals = 0}, {session_echo = "sessionId"}, '
+    "{all = […]}, {any = […]}"
+)
+
+
+def _confirmation(value: Any, _type: Any) -> Confirmation:
+    found = _written_confirmation(value)
+    if found is None:
+        raise ValueError(f"must be one of: {_CONFIRMATIONS}")
+    return found
+
+
+def _written_confirmation(value: Any) -> Confirmation | None:
+    if value == "2xx":
+        return any_2xx()
+    codes = value if isinstance(value, list | tuple) else [value]
+    if codes and all(isinstance(code, int) and not isinstance(code, bool) for code in codes):
+        return status_is(*codes)
+    found: Confirmation | None = None
+    rest: Mapping[object, object] = {}
+    match value:
+        case {"json_field": str(name), "equals": str() | int() | float() | None as expected, **rest}:
+            found = json_field_equals(name, expected)
+        case {"session_echo": str(name), **rest}:
+            found = session_echo(name)
+        case {"all": [_, *_] as parts, **rest}:
+            found = reduce(and_, (_confirmation(part, None) for part in parts))
+        case {"any": [_, *_] as parts, **rest}:
+            found = reduce(or_, (_confirmation(part, None) for part in parts))
+    return None if rest else found
+
+
+def _auth(value: Any, _type: Any) -> BasicAuth | BearerAuth:
+    if isinstance(value, Mapping) and "token" in value:
+        return _converter.structure(value, BearerAuth)
+    return _converter.structure(value, BasicAuth)
+
+
+def _headers(value: Any, _type: Any) -> Any:
+    return _converter.structure(value, dict[str, str])
+
+
+def _transport(value: Any, _type: Any) -> HttpxTransport:
+    return _converter.structure(value, _HttpxSettings).transport()
+
+
+_converter = collecting_converter(leave_out={RetrySchedule: frozenset({"stop", "wait"})})
+_converter.register_structure_hook(Format, _format)
+_converter.register_structure_hook(Confirmation, _confirmation)
+_converter.register_structure_hook(Transport, _transport)
+_converter.register_structure_hook(BasicAuth | BearerAuth, _auth)
+_converter.register_structure_hook_func(lambda kind: kind == tuple[tuple[str, str], ...], _headers)
