@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
+import attrs
+
 from alarm_dispatch.converters import JsonConverter, StructureError, problems_of, strict_converter
 from alarm_dispatch.errors import MissingFieldError, ParseError, UnsupportedAlarmError
 from alarm_dispatch.formats.base import Payload, Verification
@@ -110,13 +112,32 @@ def seconds_lasted(alarm: Alarm, now: datetime) -> int | None:
 
 
 def wire_converter() -> JsonConverter:
-    """A strict converter for wire classes, in which ``dict[str, Any]`` is JSON that passes as it is."""
-    converter = strict_converter()
-    structure_mapping = converter.get_structure_hook(dict[str, Any])
-    converter.register_structure_hook_func(_is_json_mapping, structure_mapping)
+    """A strict converter for wire classes: it keeps their order and leaves out what is absent.
+
+    Absent is an attribute whose value and default are None.  ``dict[str, Any]`` is JSON, which passes as
+    it is.
+    """
+    # cattrs' own omit_if_default puts every key that may be absent behind those that may not.
+    converter = strict_converter().copy(omit_if_default=False)
+    converter.register_structure_hook_func(_is_json_mapping, converter.get_structure_hook(dict[str, Any]))
     converter.register_unstructure_hook_func(_is_json_mapping, _itself)
     converter.register_unstructure_hook_func(lambda kind: kind == list[str], _itself)
+    converter.register_unstructure_hook_factory(attrs.has, _in_wire_order)
     return converter
+
+
+def _in_wire_order(kind: Any, converter: Any) -> Any:
+    write = converter.gen_unstructure_attrs_fromdict(kind)
+    may_be_absent = frozenset(attribute.name for attribute in attrs.fields(kind) if attribute.default is None)
+    if not may_be_absent:
+        return write
+
+    def unstructure(wire: Any) -> dict[str, Any]:
+        return {
+            key: value for key, value in write(wire).items() if value is not None or key not in may_be_absent
+        }
+
+    return unstructure
 
 
 def _is_json_mapping(kind: Any) -> bool:

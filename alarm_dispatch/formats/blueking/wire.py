@@ -151,12 +151,12 @@ def _read_record(value: Any, _kind: Any) -> LatestAnomalyRecord | NoRecord:
 
 converter.register_structure_hook_func(lambda kind: kind == LatestAnomalyRecord | NoRecord, _read_record)
 
-_read_own = converter.gen_structure_attrs_fromdict(Notice)
-_write_own = converter.gen_unstructure_attrs_fromdict(Notice)
+_read_own = converter.get_structure_hook(Notice)
+_write_own = converter.get_unstructure_hook(Notice)
 
 
 def _read_notice(body: dict[str, Any], _kind: Any) -> Notice:
-    notice = _read_own({key: value for key, value in body.items() if key in OWN_KEYS}, Notice)
+    notice: Notice = _read_own({key: value for key, value in body.items() if key in OWN_KEYS}, Notice)
     extra = {key: value for key, value in body.items() if key not in OWN_KEYS}
     return attrs.evolve(notice, extra=extra) if extra else notice
 
