@@ -187,6 +187,7 @@ _STEPS = st.one_of(
     ),
     st.builds(lambda seconds: Step(kind=StepKind.DRIP, interval=seconds), _SECONDS),
     st.builds(lambda seconds: Step(kind=StepKind.CONFIRM, delay=seconds), _SECONDS),
+    st.just(Step(kind=StepKind.REDIRECT, location="https://receiver.example/a:b")),
 )
 
 

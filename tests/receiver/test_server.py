@@ -146,6 +146,8 @@ def test_what_is_turned_away(sent, status):
         async with LoopbackServer(body_limit=1_000) as server, peer_of(server) as (reader, writer):
             writer.write(sent)
             answer = await reader.read()
+            writer.write_eof()
+            await asyncio.wait(server._open, timeout=5)
             return answer, server.count
 
     answer, count = run(main())
