@@ -121,7 +121,7 @@ _Build = Callable[[Callback, BuildContext], tuple[Payload, str, DeliveryRules]]
 
 def _check_kind(value: object, kind: type, name: str) -> None:
     if not isinstance(value, kind):
-        raise TypeError(f"{name} must be a {kind.__name__}, not {type(value).__name__}")
+        raise TypeError(f"{name} must be of type {kind.__name__}, not {type(value).__name__}")
 
 
 def _request(callback: Callback, payload: Payload, method: str, delivery_id: str) -> Request:
