@@ -176,6 +176,9 @@ class DispatchFailedError(AlarmDispatchError):
         super().__init__(f"{len(failed)} of {len(report.deliveries)} deliveries failed: {told}")
         self.report = report
 
+    def __reduce__(self) -> tuple[type[DispatchFailedError], tuple[DispatchReport]]:
+        return type(self), (self.report,)
+
 
 class DispatcherClosedError(AlarmDispatchError, RuntimeError):
     """The dispatcher was closed before this could be done, or is not open yet."""
