@@ -104,8 +104,11 @@ def _alarm_details(value: Mapping[str, Any]) -> JsonObject:
 
 
 def _as_tuple(items: Iterable[Any]) -> tuple[Any, ...]:
-    # A text is an iterable too, and tuple("abc") would hide the mistake.
-    return (items,) if isinstance(items, str) else tuple(items)
+    # One item is a tuple of it.  A text is iterable too, and tuple("abc") would hide the mistake; what is
+    # of a wrong kind is left for the validator, which names the field.
+    given: object = items
+    alone = isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable)
+    return (items,) if alone else tuple(items)
 
 
 @frozen

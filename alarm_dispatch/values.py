@@ -42,17 +42,32 @@ _E = TypeVar("_E", bound=enum.StrEnum)
 _EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 _LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 
+# Hashing, comparing, pickling and JSON all recurse, so an endless nesting must not get in.
+_MAX_DEPTH = 100
+
 
 class JsonObject(Mapping[str, JsonValue]):
-    """An immutable, hashable mapping that keeps its order; nested lists are tuples."""
+    """An immutable, hashable mapping that keeps its order; nested lists are tuples.
 
-    __slots__ = ("_items",)
+    Raises :class:`~alarm_dispatch.errors.InvalidFieldError` for what is no JSON value, and for objects and
+    lists that are nested more than ``room`` deep.
+    """
 
-    def __init__(self, items: Mapping[str, Any] | None = None, /, *, field: str = "JsonObject") -> None:
+    __slots__ = ("_depth", "_items")
+
+    def __init__(
+        self,
+        items: Mapping[str, Any] | None = None,
+        /,
+        *,
+        field: str = "JsonObject",
+        room: int = _MAX_DEPTH,
+    ) -> None:
         self._items: dict[str, JsonValue] = {
-            check_text(key, f"{field} key"): _freeze(value, f"{field}[{key!r}]")
+            check_text(key, f"{field} key"): _freeze(value, f"{field}[{key!r}]", room - 1)
             for key, value in (items or {}).items()
         }
+        self._depth = 1 + max(map(_depth, self._items.values()), default=0)
 
     def __getitem__(self, key: str) -> JsonValue:
         return self._items[key]
@@ -77,21 +92,38 @@ class JsonObject(Mapping[str, JsonValue]):
         return {key: _thaw(value) for key, value in self._items.items()}
 
 
-def _freeze(value: Any, field: str) -> JsonValue:
+def _freeze(value: Any, field: str, room: int) -> JsonValue:
+    """The immutable form of a value that may be nested ``room`` deep."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
         return check_text(value, field)
     if isinstance(value, int | float):
         return check_number(value, field)
-    if isinstance(value, Mapping):
-        return value if isinstance(value, JsonObject) else JsonObject(value, field=field)
-    if isinstance(value, list | tuple):
-        return tuple(_freeze(item, f"{field}[{index}]") for index, item in enumerate(value))
+    if isinstance(value, Mapping | list | tuple):
+        return _freeze_nested(value, field, room)
     raise InvalidFieldError(
         field,
         f"a {type(value).__name__} is no JSON value; allowed are text, numbers, bool, None, lists, mappings",
     )
+
+
+def _freeze_nested(value: Any, field: str, room: int) -> JsonValue:
+    if room < (value._depth if isinstance(value, JsonObject) else 1):
+        # The field's path is as deep as the value, so only its beginning helps.
+        top = field.partition("[")[0]
+        raise InvalidFieldError(top, f"is nested too deeply; at most {_MAX_DEPTH} levels are allowed")
+    if isinstance(value, JsonObject):
+        return value
+    if isinstance(value, Mapping):
+        return JsonObject(value, field=field, room=room)
+    return tuple(_freeze(item, f"{field}[{index}]", room - 1) for index, item in enumerate(value))
+
+
+def _depth(value: JsonValue) -> int:
+    if isinstance(value, JsonObject):
+        return value._depth
+    return 1 + max(map(_depth, value), default=0) if isinstance(value, tuple) else 0
 
 
 def _thaw(value: JsonValue) -> Any:
@@ -246,11 +278,15 @@ def aware_time(*, optional: bool = False) -> _Validator:
 
 def enum_member(kind: type[_E], value: _E | str, field: str) -> _E:
     """``value`` as a member of ``kind``; the error names the allowed values."""
-    try:
-        return kind(value)
-    except ValueError:
-        known = ", ".join(member.value for member in kind)
-        raise InvalidFieldError(field, f"is {value!r}; allowed are: {known}") from None
+    given: object = value
+    problem = f"must be text, not {type(given).__name__}"
+    if isinstance(given, str):
+        try:
+            return kind(given)
+        except ValueError:
+            problem = f"is {given!r}"
+    known = ", ".join(member.value for member in kind)
+    raise InvalidFieldError(field, f"{problem}; allowed are: {known}")
 
 
 def freeze_object(value: Mapping[str, Any], field: str) -> JsonObject:
