@@ -38,9 +38,8 @@ def get(name: str, /, **options: Any) -> Format:
     try:
         made = make(**options)
     except TypeError as error:
-        raise InvalidFieldError(
-            f"format {name}", f"cannot be made with {', '.join(options)}: {error}"
-        ) from error
+        told = f"cannot be made with {', '.join(options) or 'no options'}: {error}"
+        raise InvalidFieldError(f"format {name}", told) from error
     return _checked(made, f"format {name}")
 
 
@@ -50,6 +49,11 @@ def resolve(spec: str | Format) -> Format:
 
 
 def _checked(value: object, field: str) -> Format:
+    # A class has its instances' attributes too, so the protocol alone would take it.
+    if isinstance(value, type):
+        raise InvalidFieldError(
+            field, f"is the class {value.__name__}; make a format of it: {value.__name__}()"
+        )
     if not isinstance(value, Format):
         raise InvalidFieldError(field, f"must be a format or its name, not {type(value).__name__}")
     return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta, timezone, tzinfo
 from typing import TypeVar
 
-from alarm_dispatch.errors import InvalidFieldError, UnsupportedAlarmError
+from alarm_dispatch.errors import InvalidFieldError, MissingFieldError, UnsupportedAlarmError
 from alarm_dispatch.formats.base import BuildContext
 from alarm_dispatch.formats.fields import local_text, number_text, plain_number, required, seconds_lasted
 from alarm_dispatch.formats.tencent import wire
@@ -110,7 +110,12 @@ def metric_conditions(
 
 
 def _set(value: _T | None, name: str, wire_key: str, model_field: str) -> _T:
-    return required(value, name, f"alarmPolicyInfo.conditions.{wire_key}", f"alarm.condition.{model_field}")
+    # The paths are put together only when they are told: this runs for every alarm, six times.
+    if value is None:
+        raise MissingFieldError(
+            name, f"alarmPolicyInfo.conditions.{wire_key}", f"alarm.condition.{model_field}"
+        )
+    return value
 
 
 def duration(alarm: Alarm, context: BuildContext, name: str, wire_field: str) -> int:
