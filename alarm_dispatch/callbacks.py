@@ -47,10 +47,15 @@ def _check_timeout(instance: object, attribute: Any, value: Any) -> None:
 
 
 def _check_transport(instance: object, attribute: Any, value: Any) -> None:
-    if value is not None and not isinstance(value, Transport):
+    if value is None:
+        return
+    name = f"{type(instance).__name__}.{attribute.name}"
+    # A class has its instances' methods too, so the protocol alone would take it.
+    if isinstance(value, type):
+        raise InvalidFieldError(name, f"is the class {value.__name__}; give an object of it")
+    if not isinstance(value, Transport):
         raise InvalidFieldError(
-            f"{type(instance).__name__}.{attribute.name}",
-            f"must have a method 'async send(request, *, deadline)'; a {type(value).__name__} has none",
+            name, f"must have a method 'async send(request, *, deadline)'; a {type(value).__name__} has none"
         )
 
 
