@@ -30,6 +30,7 @@ __all__ = [
 
 CONFIRMED = Judgement(Verdict.CONFIRMED)
 
+_FIRST, _BEYOND = 100, 1000
 _FIRST_SUCCESS = 200
 _FIRST_REDIRECT = 300
 _ABSENT = object()
@@ -115,7 +116,18 @@ def _denied(reply: Reply, reason: str) -> Judgement:
 
 
 def status_is(*codes: int) -> Confirmation:
-    """Confirms when the status is one of ``codes``."""
+    """Confirms when the status is one of ``codes``.
+
+    Raises :class:`~alarm_dispatch.errors.InvalidFieldError` for none and for what is no status, since
+    nothing would ever be confirmed.
+    """
+    for code in codes:
+        if isinstance(code, bool) or not isinstance(code, int) or not _FIRST <= code < _BEYOND:
+            raise InvalidFieldError(
+                "confirmation", f"{_shown(code)} is no status; a status is an integer from 100 to 999"
+            )
+    if not codes:
+        raise InvalidFieldError("confirmation", "needs at least one status")
     told = " or ".join(map(str, codes))
 
     def judge(reply: Reply) -> Judgement:
@@ -144,7 +156,9 @@ def read_json(content: bytes) -> Any:
         raise ValueError("nested too deeply") from None
 
 
-_UNQUOTED_KEY = re.compile(r"([{,]\s*)([A-Za-z_]\w*)(\s*:)")
+# A text is matched first, so that what looks like a key inside it stays as it is.  One without an end goes to
+# the body's end: otherwise each of its quotes would be tried as a beginning, in quadratic time.
+_UNQUOTED_KEY = re.compile(r'("(?:[^"\\]|\\.)*+(?:"|\\?\Z))|([{,]\s*+)([A-Za-z_]\w*+)(?=\s*+:)', re.DOTALL)
 
 
 def read_loose_json(content: bytes) -> Any:
@@ -152,7 +166,12 @@ def read_loose_json(content: bytes) -> Any:
     try:
         return read_json(content)
     except ValueError:
-        return read_json(_UNQUOTED_KEY.sub(r'\1"\2"\3', content.decode("utf-8")).encode())
+        return read_json(_UNQUOTED_KEY.sub(_quoted_key, content.decode("utf-8")).encode())
+
+
+def _quoted_key(found: re.Match[str]) -> str:
+    whole_text, before, key = found.groups()
+    return whole_text if whole_text is not None else f'{before}"{key}"'
 
 
 def _field_of(reply: Reply, name: str, reader: Callable[[bytes], Any]) -> tuple[Any, str]:
