@@ -9,8 +9,9 @@ __all__ = ["MASK", "redact_headers", "redact_url"]
 
 MASK = "***"
 
-# A path segment this long with both letters and digits is a token more often than a word.
-_TOKEN = re.compile(r"(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[A-Za-z0-9_\-=.~%+]{20,}")
+# A part this long with both letters and digits is a token more often than a word.  Any character may be
+# in it: a Telegram bot's has a colon.
+_TOKEN = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z]).{20,}", re.DOTALL)
 
 
 def redact_url(url: str) -> str:
@@ -20,12 +21,19 @@ def redact_url(url: str) -> str:
         host = parts.netloc.rpartition("@")[2]
     except ValueError:
         return MASK
-    path = "/".join(MASK if _TOKEN.fullmatch(segment) else segment for segment in parts.path.split("/"))
+    if not host:
+        # Not a URL, so there is no telling where in it a secret would stand.
+        return MASK
+    path = "/".join(map(_masked, parts.path.split("/")))
     query = ""
     if parts.query:
         names = (pair.partition("=") for pair in parts.query.split("&"))
-        query = "?" + "&".join(f"{name}={MASK}" if equals else MASK for name, equals, _ in names)
+        query = "?" + "&".join(f"{_masked(name)}={MASK}" if equals else MASK for name, equals, _ in names)
     return f"{parts.scheme}://{host}{path}{query}"
+
+
+def _masked(part: str) -> str:
+    return MASK if _TOKEN.fullmatch(part) else part
 
 
 def redact_headers(headers: tuple[tuple[str, str], ...]) -> str:
