@@ -23,6 +23,7 @@ from alarm_dispatch.errors import InvalidFieldError
 __all__ = [
     "JsonConverter",
     "StructureError",
+    "at_key",
     "collecting_converter",
     "problems_of",
     "strict_converter",
@@ -221,11 +222,13 @@ def problems_of(error: BaseException, path: str = "$") -> Iterator[tuple[str, st
             yield from problems_of(inner, path)
     elif isinstance(error, _UnknownKeysError):
         for key in error.keys:
-            yield f"{path}.{key}", f"unknown key; allowed are: {error.allowed}"
+            yield at_key(path, key), f"unknown key; allowed are: {error.allowed}"
     elif isinstance(error, InvalidFieldError):
         yield _joined(path, error.field), error.problem
     elif isinstance(error, KeyError):
         yield path, "is missing"
+    elif isinstance(error, RecursionError):
+        yield path, "is nested too deeply"
     else:
         yield path, _told(error)
 
@@ -240,7 +243,12 @@ def _joined(path: str, field: str) -> str:
 
 
 def _at_index(path: str, index: Any) -> str:
-    return f"{path}[{index}]" if isinstance(index, int) else f"{path}.{index}"
+    return f"{path}[{index}]" if isinstance(index, int) else at_key(path, index)
+
+
+def at_key(path: str, key: object) -> str:
+    """The path of a key under ``path``, quoted where a dot would not make it one printable word."""
+    return f"{path}.{key}" if re.fullmatch(r"[\w-]+", str(key)) else f"{path}[{str(key)!r}]"
 
 
 def _told(error: BaseException) -> str:

@@ -66,7 +66,7 @@ def _condition(value: Any, _type: Any) -> Any:
         raise TypeError("must be a mapping")
     content = dict(value)
     kind = content.pop("kind", "metric" if "metric" in content else "event")
-    if kind not in _CONDITIONS:
+    if not isinstance(kind, str) or kind not in _CONDITIONS:
         raise ValueError(f"has the kind {kind!r}; allowed are: {', '.join(_CONDITIONS)}")
     return _converter.structure(content, _CONDITIONS[kind])
 

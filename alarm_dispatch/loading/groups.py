@@ -18,7 +18,7 @@ from alarm_dispatch.confirmation import (
     session_echo,
     status_is,
 )
-from alarm_dispatch.converters import StructureError, collecting_converter, problems_of
+from alarm_dispatch.converters import StructureError, at_key, collecting_converter, problems_of
 from alarm_dispatch.errors import ConfigurationError
 from alarm_dispatch.exchange import Transport
 from alarm_dispatch.formats import Format
@@ -71,7 +71,7 @@ def _single_groups(content: Any, name: str) -> list[tuple[str, Any]]:
         others = sorted(str(key) for key in content if key != "groups")
         if others:
             raise ConfigurationError(
-                name, [(f"$.{key}", "unknown key; allowed are: groups") for key in others]
+                name, [(at_key("$", key), "unknown key; allowed are: groups") for key in others]
             )
         groups, path = content["groups"], "$.groups"
     elif isinstance(content, Mapping) and (_GROUP_KEYS & content.keys() or not _holds_tables(content)):
@@ -80,7 +80,7 @@ def _single_groups(content: Any, name: str) -> list[tuple[str, Any]]:
         groups, path = content, "$"
     if isinstance(groups, Mapping):
         return [
-            (f"{path}.{key}", {"name": key, **group} if isinstance(group, Mapping) else group)
+            (at_key(path, key), {"name": key, **group} if isinstance(group, Mapping) else group)
             for key, group in groups.items()
         ]
     if isinstance(groups, list | tuple):
