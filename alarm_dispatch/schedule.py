@@ -24,13 +24,13 @@ WaitStrategy: TypeAlias = Callable[[tenacity.RetryCallState], float]
 
 _DEFAULT_ATTEMPTS = 3
 _DEFAULT_DELAYS = (5.0, 10.0)
+_SHOWN_WAITS = 8
 
 
 def _check_attempts(value: int | None) -> int | None:
     if value is None:
         return None
-    given: object = value
-    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+    if not isinstance(check_number(value, "RetrySchedule.attempts"), int) or value < 1:
         raise InvalidFieldError("RetrySchedule.attempts", f"must be an integer of at least 1, not {value!r}")
     return value
 
@@ -144,14 +144,16 @@ class RetrySchedule:
         """For people: how many attempts and which waits."""
         if self.stop is not None or self.wait is not None:
             return f"{type(self.stop_strategy).__name__}, {type(self.wait_strategy).__name__}"
-        waits = self._waits()
-        told = ", ".join(f"{wait:g} s" for wait in waits)
-        return f"{len(waits) + 1} attempt{'s' if waits else ''}" + (f", waits {told}" if told else "")
+        delays = (_DEFAULT_DELAYS if self.delays is None else self.delays) or (0.0,)
+        gaps = self._gaps()
+        waits = [f"{delays[min(index, len(delays) - 1)]:g} s" for index in range(min(gaps, _SHOWN_WAITS))]
+        told = f", waits {', '.join(waits)}{', …' if gaps > len(waits) else ''}" if waits else ""
+        return f"{gaps + 1} attempt{'s' if gaps else ''}{told}"
 
-    def _waits(self) -> list[float]:
-        delays = _DEFAULT_DELAYS if self.delays is None else self.delays
-        gaps = len(delays) if self.attempts is None else self.attempts - 1
-        return [delays[min(index, len(delays) - 1)] if delays else 0.0 for index in range(gaps)]
+    def _gaps(self) -> int:
+        if self.attempts is not None:
+            return self.attempts - 1
+        return len(_DEFAULT_DELAYS if self.delays is None else self.delays)
 
 
 # Strategies may look at the retry object of a state; this one never runs anything.
