@@ -48,6 +48,8 @@ class Delivery:
             return str(self.status)
         if self.error is not None:
             return f"{type(self.error).__name__}: {self.error}"
+        if not self.attempts:
+            return "failed without an attempt"
         last = self.attempts[-1]
         return f"{last.verdict} after {last.number} attempt{'s' if last.number > 1 else ''}: {last.reason}"
 
