@@ -22,18 +22,29 @@ def make_tls(
 
     Raises :class:`~alarm_dispatch.errors.InvalidFieldError` when a file cannot be loaded.
     """
-    authorities = ca_file or os.environ.get("SSL_CERT_FILE") or certifi.where()
+    field, authorities = "tls.ca_file", ca_file
+    if authorities is None and (installed := os.environ.get("SSL_CERT_FILE")):
+        field, authorities = "SSL_CERT_FILE", installed
+    if authorities is not None and not os.fspath(authorities):
+        # An empty name would silently stand for the installed authorities.
+        raise InvalidFieldError(field, "must not be empty")
     try:
-        context = ssl.create_default_context(cafile=authorities)
-    except OSError as error:
-        raise InvalidFieldError("ca_file", f"cannot be loaded: {error.strerror or error}") from error
+        context = ssl.create_default_context(cafile=authorities or certifi.where())
+    except (OSError, ValueError) as error:
+        raise InvalidFieldError(field, _not_loaded(error)) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if client_cert is not None:
+        certificate, key, *password = client_cert
         try:
-            context.load_cert_chain(*client_cert)
-        except OSError as error:
-            raise InvalidFieldError("client_cert", f"cannot be loaded: {error.strerror or error}") from error
+            # Without a password OpenSSL would ask for one on the terminal, and wait.
+            context.load_cert_chain(certificate, key, *password or [""])
+        except (OSError, ValueError) as error:
+            raise InvalidFieldError("tls.client_cert", _not_loaded(error)) from error
     return context
+
+
+def _not_loaded(error: Exception) -> str:
+    return f"cannot be loaded: {getattr(error, 'strerror', None) or error}"
 
 
 def tls_failure(error: BaseException) -> str | None:
