@@ -97,7 +97,10 @@ class LanePools(Generic[_P]):
 
     async def _close_lane(self, lane: _Lane[_P]) -> None:
         for shard in lane.shards:
-            await self._close(shard.pool)
+            # A connection that fails to close is gone too, and another lane's request, which has its
+            # reply, must not fail for it.
+            with contextlib.suppress(Exception):
+                await self._close(shard.pool)
 
     async def aclose(self) -> None:
         """Close the pools that belong to the running loop."""
