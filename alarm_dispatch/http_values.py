@@ -19,10 +19,14 @@ __all__ = ["basic_authorization", "check_headers", "check_url", "split_user_info
 
 _MAX_URL = 8192
 _MAX_PORT = 65535
+_PAIR = 2
 # RFC 9110, section 5.6.2: what a header name is made of.
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # A registered name in ASCII; underscores occur in intranets.
 _ASCII_HOST = re.compile(r"[0-9A-Za-z._~\-]+")
+# An address in brackets and perhaps a port; urlsplit passes over what else stands beside the brackets.
+_BRACKETED = re.compile(r"\[[^\]]*\](:[0-9]*)?")
+_MAX_LABEL = 63  # RFC 1035, section 2.3.4
 # RFC 9112: these frame the message or route it, so the transport alone may write them.
 _OWN_HEADERS = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "te", "upgrade", "trailer"}
@@ -47,9 +51,10 @@ def check_url(url: Any, field: str) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise InvalidFieldError(field, f"is not a URL ({_without_value(error)})") from None
+        raise InvalidFieldError(field, f"is not a URL{_without_value(error)}") from None
     if parts.scheme.lower() not in {"http", "https"}:
-        told = repr(parts.scheme) if parts.scheme else "missing"
+        # Without "//" it may be no scheme but a user: ``user:password@host``.
+        told = repr(parts.scheme) if parts.scheme and parts.netloc else "missing"
         raise InvalidFieldError(field, f"must be an http or https URL; its scheme is {told}")
     if not parts.hostname:
         raise InvalidFieldError(field, "has no host")
@@ -60,13 +65,16 @@ def check_url(url: Any, field: str) -> str:
 
 
 def _without_value(error: ValueError) -> str:
-    """The library's complaint up to where it starts to quote the input."""
-    return re.split(r"[:'\"]", str(error), maxsplit=1)[0].strip()
+    """The library's complaint up to where it starts to quote the input, in brackets."""
+    told = re.split(r"[:'\"]", str(error), maxsplit=1)[0].strip()
+    return f" ({told})" if told else ""
 
 
 def _check_host(parts: SplitResult, field: str) -> None:
     host = parts.hostname or ""
     if "[" in parts.netloc:
+        if not _BRACKETED.fullmatch(parts.netloc.rpartition("@")[2]):
+            raise InvalidFieldError(field, "has something beside the brackets of its IPv6 address")
         try:
             ipaddress.IPv6Address(host.partition("%")[0])
         except ValueError:
@@ -75,6 +83,10 @@ def _check_host(parts: SplitResult, field: str) -> None:
     if host.isascii():
         if not _ASCII_HOST.fullmatch(host):
             raise InvalidFieldError(field, "has a host with a character that no host name has")
+        if not all(0 < len(label) <= _MAX_LABEL for label in host.removesuffix(".").split(".")):
+            raise InvalidFieldError(
+                field, f"has a host with an empty label or one longer than {_MAX_LABEL} characters"
+            )
         return
     try:
         idna.encode(host)
@@ -89,7 +101,7 @@ def check_headers(
 
     Refuses those that frame or route the message, since the transport writes them (RFC 9112).
     """
-    pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers)
+    pairs = _pairs(headers, field)
     for name, value in pairs:
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):
             raise InvalidFieldError(
@@ -107,6 +119,16 @@ def check_headers(
         if value != value.strip():
             raise InvalidFieldError(here, "has white space at its beginning or end")
     return pairs
+
+
+def _pairs(headers: object, field: str) -> tuple[tuple[str, str], ...]:
+    given = headers.items() if isinstance(headers, Mapping) else headers
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise InvalidFieldError(field, f"must be a mapping or pairs, not {type(given).__name__}")
+    pairs = tuple(given)
+    if not all(isinstance(pair, tuple | list) and len(pair) == _PAIR for pair in pairs):
+        raise InvalidFieldError(field, "must be pairs of a name and a value")
+    return tuple((name, value) for name, value in pairs)
 
 
 def basic_authorization(user: str, password: str) -> str:
