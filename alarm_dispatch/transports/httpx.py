@@ -12,7 +12,7 @@ import httpx
 
 from alarm_dispatch.errors import InvalidFieldError, TransportError
 from alarm_dispatch.exchange import Reply, Request, Verdict
-from alarm_dispatch.http_values import check_headers
+from alarm_dispatch.http_values import check_headers, check_url
 from alarm_dispatch.transports.auth import Auth
 from alarm_dispatch.transports.pools import LanePools
 from alarm_dispatch.transports.tls import ClientCert, make_tls, tls_failure
@@ -153,21 +153,21 @@ class HttpxTransport:
         ]
 
     async def _read(self, response: httpx.Response) -> Reply:
+        if response.is_stream_consumed:
+            # httpx's own mock transport hands out replies that are read already.
+            return _reply(response, response.content)
         parts: list[bytes] = []
         length = 0
-        async for part in response.aiter_raw():
-            length += len(part)
-            if length > self._max_reply_bytes:
-                reason = (
-                    f"status {response.status_code}, and a body longer than {self._max_reply_bytes} bytes"
-                )
-                raise TransportError(Verdict.UNKNOWN, reason)
-            parts.append(part)
-        return Reply(
-            status_code=response.status_code,
-            headers=tuple(response.headers.multi_items()),
-            content=b"".join(parts),
-        )
+        try:
+            async for part in response.aiter_raw():
+                length += len(part)
+                if length > self._max_reply_bytes:
+                    told = f"a body longer than {self._max_reply_bytes} bytes"
+                    raise TransportError(Verdict.UNKNOWN, f"status {response.status_code}, and {told}")
+                parts.append(part)
+        finally:
+            await response.aclose()
+        return _reply(response, b"".join(parts))
 
     def _new_pool(self) -> httpx.AsyncHTTPTransport:
         if self._tls is None:
@@ -189,13 +189,16 @@ class HttpxTransport:
         await self._pools.aclose()
 
 
+def _reply(response: httpx.Response, content: bytes) -> Reply:
+    headers = tuple(response.headers.multi_items())
+    return Reply(status_code=response.status_code, headers=headers, content=content)
+
+
 def _checked_proxy(proxy: str | None) -> httpx.Proxy | None:
     if proxy is None:
         return None
-    try:
-        return httpx.Proxy(proxy)
-    except (ValueError, httpx.InvalidURL) as error:
-        raise InvalidFieldError("HttpxTransport.proxy", "must be an http, https or socks5 URL") from error
+    check_url(proxy, "HttpxTransport.proxy", schemes=("http", "https", "socks5", "socks5h"))
+    return httpx.Proxy(proxy)
 
 
 def _verdict(body: _Body) -> Verdict:

@@ -1,0 +1,194 @@
+"""What every transport must do: one suite over all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from alarm_dispatch.errors import TransportError
+from alarm_dispatch.exchange import Reply, Request, Transport, Verdict
+from alarm_dispatch.testing import LoopbackReceiver, MemoryReceiver, ScriptedReceiver
+from alarm_dispatch.transports.function import FunctionTransport
+from alarm_dispatch.transports.httpx import HttpxTransport
+
+_CONTENT = '{"名字":"磁盘"}'.encode()
+
+
+def _post(request: Request) -> Reply:
+    """What a user's synchronous function might be."""
+    parts = urlsplit(request.url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=2)
+    try:
+        connection.request(request.method, parts.path or "/", request.content, dict(request.headers))
+        response = connection.getresponse()
+        return Reply(
+            status_code=response.status, headers=tuple(response.getheaders()), content=response.read()
+        )
+    except http.client.HTTPException as error:
+        raise TransportError(Verdict.UNKNOWN, repr(error)) from error
+    finally:
+        connection.close()
+
+
+class _Setting:
+    """A transport and a receiver that it reaches."""
+
+    def __init__(self, transport: Transport, receiver: ScriptedReceiver) -> None:
+        self.transport = transport
+        self.receiver = receiver
+
+    def request(self, **values: Any) -> Request:
+        values.setdefault("url", self.receiver.url)
+        values.setdefault("content", _CONTENT)
+        values.setdefault("headers", (("Content-Type", "application/json"), ("X-Team", "database")))
+        return Request(delivery_id="abc", lane="one", **values)
+
+    def run(self, use: Callable[[Callable[..., Awaitable[Reply]]], Awaitable[Any]]) -> Any:
+        """Let ``use`` send, and close the transport afterwards."""
+
+        async def main() -> Any:
+            async def send(seconds: float = 5.0, **values: Any) -> Reply:
+                deadline = asyncio.get_running_loop().time() + seconds
+                return await self.transport.send(self.request(**values), deadline=deadline)
+
+            try:
+                return await use(send)
+            finally:
+                aclose = getattr(self.transport, "aclose", None)
+                if aclose is not None:
+                    await aclose()
+
+        return asyncio.run(main())
+
+    def send(self, timeout: float = 5.0, **values: Any) -> Reply:
+        return self.run(lambda send: send(timeout, **values))
+
+
+@pytest.fixture(params=["httpx", "httpx with a client", "memory", "function"])
+def setting(request: pytest.FixtureRequest, loopback_receiver: Any) -> Callable[[Any], _Setting]:
+    """Makes a setting with a receiver that plays a script."""
+
+    def make(script: Any) -> _Setting:
+        if request.param == "memory":
+            memory = MemoryReceiver(script)
+            return _Setting(memory.transport, memory)
+        receiver: LoopbackReceiver = loopback_receiver(script)
+        if request.param == "function":
+            return _Setting(FunctionTransport(_post), receiver)
+        if request.param == "httpx":
+            return _Setting(HttpxTransport(), receiver)
+        return _Setting(_with_client(), receiver)
+
+    return make
+
+
+def _with_client() -> Transport:
+    import httpx
+
+    class Owner(HttpxTransport):
+        """A user who closes the client of his own."""
+
+        async def aclose(self) -> None:
+            await super().aclose()
+            await client.aclose()
+
+    client = httpx.AsyncClient(timeout=None, trust_env=False)
+    return Owner(client=client)
+
+
+def test_it_is_a_transport(setting):
+    """It has the one method."""
+    assert isinstance(setting(200).transport, Transport)
+
+
+def test_the_request_arrives_as_it_was_given(setting):
+    """Method, headers and every byte of the body."""
+    one = setting(204)
+
+    reply = one.send()
+
+    (arrived,) = one.receiver.requests
+    assert reply.status_code == 204
+    assert arrived.method == "POST"
+    assert arrived.content == _CONTENT
+    assert arrived.header("content-type") == "application/json"
+    assert arrived.header("x-team") == "database"
+
+
+@pytest.mark.parametrize("status", [200, 201, 302, 404, 429, 500, 503])
+def test_any_whole_reply_is_a_reply(setting, status):
+    """What it means is not the transport's business; a redirect is not followed."""
+    one = setting(f"redirect,{status}" if status == 302 else status)
+
+    reply = one.send()
+
+    assert reply.status_code == status
+    assert len(one.receiver.requests) == 1
+
+
+def test_the_replys_body_comes_raw(setting):
+    """Text of any language, byte for byte."""
+    one = setting('200:{"结果":"好"}')
+
+    reply = one.send()
+
+    assert reply.content == '{"结果":"好"}'.encode()
+
+
+@pytest.mark.parametrize("step", ["reset", "close", "early", "garbage"])
+def test_no_whole_reply_means_unknown(setting, step):
+    """The request was sent and may have arrived."""
+    one = setting(step)
+
+    with pytest.raises(TransportError) as failure:
+        one.send()
+
+    assert failure.value.verdict is Verdict.UNKNOWN
+    assert failure.value.reason
+
+
+@pytest.mark.parametrize("step", ["timeout", "drip"])
+def test_the_deadline_ends_the_attempt(setting, step):
+    """Also when a byte comes now and then."""
+    one = setting(step)
+    started = time.monotonic()
+
+    with pytest.raises(TransportError) as failure:
+        one.send(timeout=0.2)
+
+    assert time.monotonic() - started < 3
+    assert failure.value.verdict is Verdict.UNKNOWN
+
+
+def test_many_requests_at_a_time(setting):
+    """Each gets its own reply."""
+    one = setting("confirm")
+
+    async def use(send: Any) -> list[Reply]:
+        bodies = [f'{{"sessionId":"{number}"}}'.encode() for number in range(20)]
+        return await asyncio.gather(*(send(content=body) for body in bodies))
+
+    replies = one.run(use)
+
+    for number, reply in enumerate(replies):
+        assert json.loads(reply.content)["sessionId"] == str(number)
+
+
+def test_it_goes_on_after_a_failure(setting):
+    """A broken connection is not used again."""
+    one = setting("reset,close,garbage,200")
+
+    async def use(send: Any) -> Reply:
+        for _ in range(3):
+            with pytest.raises(TransportError):
+                await send()
+        return await send()
+
+    assert one.run(use).status_code == 200
