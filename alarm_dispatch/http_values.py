@@ -121,7 +121,7 @@ def check_headers(
     return pairs
 
 
-def _pairs(headers: object, field: str) -> tuple[tuple[str, str], ...]:
+def _pairs(headers: object, field: str) -> tuple[tuple[Any, Any], ...]:
     given = headers.items() if isinstance(headers, Mapping) else headers
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise InvalidFieldError(field, f"must be a mapping or pairs, not {type(given).__name__}")
