@@ -1,0 +1,115 @@
+"""The exceptions: their tree, their words, and that they survive a process boundary."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+
+import pytest
+
+from alarm_dispatch import DispatchReport, Verdict, errors
+from tests.unit.made import delivery
+
+_ERRORS = [
+    (errors.InvalidFieldError("Alarm.id", "must not be empty"), "Alarm.id: must not be empty"),
+    (
+        errors.ConfigurationError("a.json", [("$.id", "is missing"), ("$.x", "unknown key")]),
+        "a.json cannot be loaded:\n  $.id: is missing\n  $.x: unknown key",
+    ),
+    (errors.UnknownFormatError("x", ["a", "b"]), "unknown format 'x'; known are: a, b"),
+    (
+        errors.MissingFieldError("tencent", "alarmObjInfo.region", "Target.region"),
+        "format tencent must send 'alarmObjInfo.region', but Target.region is not set",
+    ),
+    (
+        errors.UnsuitableFieldError("blueking", "bk_biz_id", "Tenant.id", "is no integer"),
+        "format blueking cannot send Tenant.id as 'bk_biz_id': is no integer",
+    ),
+    (errors.UnsupportedAlarmError("aliyun", "has no events"), "format aliyun has no events"),
+    (
+        errors.ParseError("aliyun", [("$.a", "is missing"), ("$.b", "is missing")]),
+        "not a body of format aliyun: $.a: is missing; $.b: is missing",
+    ),
+    (errors.TransportError(Verdict.UNKNOWN, "timed out"), "timed out"),
+    (
+        errors.DispatchFailedError(
+            DispatchReport(
+                alarm_id="alarm-1",
+                group="oncall",
+                deliveries=(delivery("delivered"), delivery(id="d-2")),
+            )
+        ),
+        "1 of 2 deliveries failed: blueking https://ops.example.com/alarms: failed without an attempt",
+    ),
+    (errors.DispatcherClosedError("the dispatcher is closed"), "the dispatcher is closed"),
+    (errors.WrongThreadError("wrong thread"), "wrong thread"),
+    (errors.ForkedProcessError("forked"), "forked"),
+    (errors.BuildError("cannot"), "cannot"),
+    (errors.AlarmDispatchError("any"), "any"),
+]
+
+
+def _name(value: object) -> str:
+    return type(value).__name__
+
+
+def _drawn() -> list[tuple[str, str, str]]:
+    """Each class of the drawing with its parent there and what else it is."""
+    found: list[tuple[str, str, str]] = []
+    parents: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        node = re.match(r"    ((?:[│├└]|\s)*[─]*\s*)(\w+Error)(?:\s+\(also (\w+)\))?", line)
+        if node:
+            depth = len(node[1]) // 4
+            parents[depth:] = [node[2]]
+            found.append((node[2], parents[depth - 1] if depth else "Exception", node[3] or ""))
+    return found
+
+
+def test_the_tree_is_as_drawn() -> None:
+    """The drawing in the module's docstring names every exception with its real bases."""
+    real = []
+    for name in errors.__all__:
+        bases = [base.__name__ for base in getattr(errors, name).__bases__]
+        real.append((name, bases[0], bases[1] if len(bases) > 1 else ""))
+
+    drawn = _drawn()
+
+    assert sorted(drawn) == sorted(real)
+    assert len(drawn) == 14
+
+
+def test_every_exception_is_tried_here() -> None:
+    """The table below leaves no class out."""
+    assert {_name(error) for error, _ in _ERRORS} == set(errors.__all__)
+
+
+@pytest.mark.parametrize(("error", "message"), _ERRORS, ids=lambda value: _name(value))
+def test_the_message(error: Exception, message: str) -> None:
+    """The message says what is wrong, and where."""
+    assert str(error) == message
+
+
+@pytest.mark.parametrize("again", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))])
+@pytest.mark.parametrize("error", [error for error, _ in _ERRORS], ids=_name)
+def test_an_exception_can_be_handed_to_another_process(error: Exception, again) -> None:
+    """Pickled and copied it keeps its class, its message and its attributes."""
+    other = again(error)
+
+    assert type(other) is type(error)
+    assert str(other) == str(error)
+    assert vars(other) == vars(error)
+
+
+def test_the_attributes_are_what_was_given() -> None:
+    """Attributes hold the parts of the message, iterables as tuples."""
+    problems = iter([("$.a", "is missing")])
+
+    loading = errors.ConfigurationError("a.json", problems)
+    parsing = errors.ParseError("aliyun", [("$.b", "no")])
+    unknown = errors.UnknownFormatError("x", ["a"])
+
+    assert (loading.source, loading.problems) == ("a.json", (("$.a", "is missing"),))
+    assert (parsing.format, parsing.problems) == ("aliyun", (("$.b", "no"),))
+    assert (unknown.name, unknown.known) == ("x", ("a",))
