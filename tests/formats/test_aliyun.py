@@ -106,6 +106,7 @@ def test_levels_of_a_recovery(dialect: str, changes: Any, wanted: tuple[str, str
     [
         ({}, "$Average>=95"),
         ({"expression": "max over 3 minutes"}, "max over 3 minutes"),
+        ({"expression": ""}, ""),
         ({"expression": "", "statistic": None}, ""),
         ({"operator": "<", "threshold": 0.5}, "$Average<0.5"),
     ],

@@ -110,6 +110,11 @@ def test_ports_and_numeric_ids_take_both_kinds_of_the_samples() -> None:
         ),
         (lambda: tencent.CvmDimensions.from_mapping({"unInstanceId": 5}), "un_instance_id (unInstanceId)"),
         (lambda: tencent.CvmDimensions.from_mapping([]), "CvmDimensions"),
+        (lambda: tencent.CvmDimensions.from_mapping({"objId": "i"}), "CvmDimensions"),
+        (
+            lambda: tencent.CvmDimensions.from_mapping({"unInstanceId": "i", "colour": "red"}),
+            "CvmDimensions",
+        ),
         (
             lambda: tencent.ClbVipBlockingEventDimensions.from_mapping(
                 {"unInstanceId": "clb", "objDetail.vip": "10.0.0.1"}

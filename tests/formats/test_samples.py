@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
 from alarm_dispatch import formats
 from alarm_dispatch.formats import aliyun
+from alarm_dispatch.model import Alarm
+from tests.formats.alarms import EVENT_ALARM, METRIC_ALARM
 from tests.formats.samples import ALARMS, WIRE, body, context, exact, sample, sample_alarm
 
 _WHOLE = [
@@ -50,6 +53,36 @@ def test_a_documented_sample_is_parsed_whole(name: str, alarm: str, path: str) -
     parsed = made.parse((WIRE / path).read_bytes(), "application/json")
 
     assert parsed == made.parse(built.content, built.content_type)
+
+
+def key_paths(value: Any, path: str = "") -> set[str]:
+    """The paths of all keys that are the format's own, not those of dimensions and data values."""
+    if isinstance(value, list):
+        return {deeper for item in value for deeper in key_paths(item, f"{path}[]")}
+    if not isinstance(value, dict) or path.endswith((".dimensions", ".values")):
+        return {path}
+    if path.endswith(".anomaly"):
+        return {deeper for item in value.values() for deeper in key_paths(item, f"{path}.*")}
+    return {path} | {deeper for key, item in value.items() for deeper in key_paths(item, f"{path}.{key}")}
+
+
+@pytest.mark.parametrize(
+    ("name", "alarm", "path"),
+    [
+        ("blueking", METRIC_ALARM, "blueking/anomaly.json"),
+        ("tencent", METRIC_ALARM, "tencent/metric.en.json"),
+        ("tencent", EVENT_ALARM, "tencent/event.en.json"),
+        ("tencent_legacy", METRIC_ALARM, "tencent-legacy/metric.json"),
+    ],
+    ids=["blueking", "tencent metric", "tencent event", "tencent_legacy"],
+)
+def test_the_documented_dialect_has_no_key_that_the_document_lacks(
+    name: str, alarm: Alarm, path: str
+) -> None:
+    """An alarm with every field set has the sample's keys and no more."""
+    built = formats.get(name).build(alarm, context())
+
+    assert key_paths(body(built)) == key_paths(sample(path))
 
 
 @pytest.mark.parametrize(("kind", "language", "index"), _CASES)
