@@ -249,3 +249,10 @@ def test_what_is_no_format_resolves_to_an_error(wrong: Any) -> None:
     """The error says what would be one."""
     with pytest.raises(InvalidFieldError, match="must be a format or its name"):
         formats.resolve(wrong)
+
+
+@every_format
+def test_a_class_is_no_format_yet(name: str) -> None:
+    """Forgetting the parentheses is told as such."""
+    with pytest.raises(InvalidFieldError, match=r"is the class Format; make a format of it: Format\(\)"):
+        formats.resolve(type(formats.get(name)))
