@@ -85,7 +85,7 @@ def test_every_exception_is_tried_here() -> None:
     assert {_name(error) for error, _ in _ERRORS} == set(errors.__all__)
 
 
-@pytest.mark.parametrize(("error", "message"), _ERRORS, ids=lambda value: _name(value))
+@pytest.mark.parametrize(("error", "message"), _ERRORS, ids=_name)
 def test_the_message(error: Exception, message: str) -> None:
     """The message says what is wrong, and where."""
     assert str(error) == message

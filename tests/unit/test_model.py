@@ -32,6 +32,10 @@ from alarm_dispatch import (
 from alarm_dispatch.errors import InvalidFieldError
 from tests.unit.made import LEAST, NOW, alarm, full_alarm, make
 
+_FIRST = datetime.min.replace(tzinfo=UTC)
+_LAST = datetime.max.replace(tzinfo=UTC)
+_NAIVE = NOW.replace(tzinfo=None)
+
 _TEXT = [
     (Tenant, "name"),
     (Policy, "name"),
@@ -180,9 +184,7 @@ def test_what_names_something_is_not_empty(kind: type, name: str) -> None:
     assert problem_of(kind, **{name: ""}) == "must not be empty"
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"), [row for row in _TEXT if row not in _NOT_EMPTY], ids=lambda value: str(value)
-)
+@pytest.mark.parametrize(("kind", "name"), [row for row in _TEXT if row not in _NOT_EMPTY], ids=str)
 def test_other_texts_may_be_empty(kind: type, name: str) -> None:
     """An empty text is a value."""
     assert getattr(make(kind, **{name: ""}), name) == ""
@@ -225,17 +227,15 @@ def test_a_count_is_an_integer() -> None:
 @pytest.mark.parametrize(("kind", "name"), _TIMES)
 def test_times_are_aware_and_inside_the_calendar(kind: type, name: str) -> None:
     """A naive time means another moment on every machine, and a day at each end is kept for the zones."""
-    naive = datetime(2026, 1, 31, 8)
+    naive = NOW.replace(tzinfo=None)
 
     assert problem_of(kind, **{name: "2026-01-31"}) == "must be an aware datetime, not str"
     assert problem_of(kind, **{name: NOW.date()}) == "must be an aware datetime, not date"
     assert problem_of(kind, **{name: naive}) == (
         "is a naive datetime (2026-01-31T08:00:00); give it a zone, for example tzinfo=UTC"
     )
-    for outside in (datetime.min, datetime.max, datetime(1, 1, 1, 23), datetime(9999, 12, 31)):
-        assert problem_of(kind, **{name: outside.replace(tzinfo=UTC)}) == (
-            "must lie between 0001-01-02 and 9999-12-30 UTC"
-        )
+    for outside in (_FIRST, _LAST, NOW.replace(1, 1, 1), NOW.replace(9999, 12, 31)):
+        assert problem_of(kind, **{name: outside}) == ("must lie between 0001-01-02 and 9999-12-30 UTC")
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_aware_times_stay_as_they_are(time: datetime) -> None:
     assert pickle.loads(pickle.dumps(made)) == made
 
 
-@pytest.mark.parametrize("time", [datetime.min, datetime.max])
+@pytest.mark.parametrize("time", [_FIRST, _LAST])
 @pytest.mark.parametrize("hours", [-14, 14])
 def test_the_ends_of_the_calendar_do_not_overflow(time: datetime, hours: int) -> None:
     """Not even a zone that moves the time out of the calendar ends in an OverflowError."""
@@ -482,7 +482,7 @@ _ALARMS = st.builds(
     condition=st.builds(EventCondition, name=_TEXTS, resolvable=st.booleans())
     | st.builds(MetricCondition, metric=_TEXTS, operator=st.just(">"), threshold=_NUMBER),
     target=st.builds(Target, dimensions=st.dictionaries(_TEXTS, _NUMBER | _TEXTS, max_size=3)),
-    started_at=st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.timezones()),
+    started_at=st.datetimes(_NAIVE.replace(1900), _NAIVE.replace(2200), timezones=st.timezones()),
     state=st.sampled_from(AlarmState),
     level=st.none() | st.sampled_from([level.value for level in Level]),
     current_value=st.none() | _NUMBER,
