@@ -1,0 +1,71 @@
+"""Every example runs as it is, and tells what it is there to tell."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from ..paths import ROOT
+
+EXAMPLES = ROOT / "examples"
+
+# What must occur in the output, in this order.
+TOLD = {
+    "asynchronous.py": ["100 of 100 delivered", "'confirmed': 100"],
+    "from_config.py": [
+        "our own robot, 5 attempts",
+        "all confirmed: True",
+        "$.callbacks[0].timeout: must be more than 0 seconds, not -1",
+        "$.callbacks[0].url: must be an http or https URL",
+    ],
+    "own_confirmation.py": [
+        "delivered ['unconfirmed: errcode is 310000, not 0', 'confirmed: ']",
+        "delivered ['unconfirmed: the body is no JSON object', 'confirmed: ']",
+    ],
+    "own_format.py": ["True", '"from": "east"', '"state": "triggered"'],
+    "own_transport.py": ["delivered to alarm-dispatch/"],
+    "quickstart.py": ["attempt 1: rejected status 500, not 200", "attempt 2: confirmed"],
+    "receiver_side.py": ["test 100", "delivered"],
+    "tencent_dimensions.py": ["'vport': 443", "missing keys: redis_uuid", "20 metric shapes, 7 event shapes"],
+    "verify_url.py": ["/ready: verified", "/moved: rejected", "/broken: unknown"],
+}
+
+
+def run(*arguments: str) -> str:
+    """What Python prints; its warnings are errors."""
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == ""
+    return ran.stdout
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_an_example_runs(name):
+    """It needs nothing but the loopback interface, and ends well."""
+    told = run(str(EXAMPLES / name))
+
+    position = 0
+    for words in TOLD[name]:
+        assert words in told[position:]
+        position = told.index(words, position) + len(words)
+
+
+def test_the_example_of_a_users_own_test_passes():
+    """It is run by pytest, as a user would."""
+    told = run("-m", "pytest", "-q", "-p", "no:cacheprovider", str(EXAMPLES / "test_callbacks_respx.py"))
+
+    assert "5 passed" in told
+
+
+def test_no_example_is_left_out():
+    """A new file has its words above, or is a test."""
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*TOLD, "test_callbacks_respx.py"}
