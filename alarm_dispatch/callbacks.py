@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from importlib.metadata import version
 from typing import Any
 
 from attrs import field, frozen
@@ -12,7 +13,8 @@ from alarm_dispatch.confirmation import Confirmation, ConfirmationLike, confirme
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Transport
 from alarm_dispatch.formats import DeliveryRules, Format
-from alarm_dispatch.http_values import check_headers, check_url
+from alarm_dispatch.http_values import check_headers, check_url, split_user_info
+from alarm_dispatch.limits import Circuit, Rate, as_circuit, as_rate
 from alarm_dispatch.redaction import redact_headers, redact_url
 from alarm_dispatch.schedule import RetrySchedule
 
@@ -20,6 +22,11 @@ __all__ = ["DEFAULT_LIMIT", "AlarmGroup", "Callback", "Overrides", "effective_ru
 
 DEFAULT_LIMIT = 8
 """Requests in flight to one callback, unless it says otherwise."""
+
+_USER_AGENT = f"alarm-dispatch/{version('alarm-dispatch')}"
+
+# A format has one content type, or a few; a format that makes them up must not fill the memory.
+_MAX_KEPT_TYPES = 8
 
 
 def _url(value: str) -> str:
@@ -36,6 +43,14 @@ def _format(value: str | Format) -> Format:
 
 def _confirmation(value: ConfirmationLike | None) -> Confirmation | None:
     return None if value is None else confirmed_by(value)
+
+
+def _rate(value: Rate | float | str | None) -> Rate | None:
+    return None if value is None else as_rate(value, "Callback.rate")
+
+
+def _check_circuit(_instance: object, attribute: Any, value: Any) -> None:
+    as_circuit(value, f"Callback.{attribute.name}")
 
 
 def _check_timeout(instance: object, attribute: Any, value: Any) -> None:
@@ -79,8 +94,14 @@ class Callback(Overrides):
 
     ``format`` is a format or the name of a registered one.  ``timeout`` (seconds for a whole attempt),
     ``schedule`` and ``confirmation`` replace the format's delivery rules.  ``headers`` are sent with every
-    request; ``transport`` carries them instead of the dispatcher's.  ``limit`` is the number of requests
-    in flight at a time.  ``name`` is made of the format and the redacted URL when none is given.
+    request; ``transport`` carries them instead of the dispatcher's.  ``name`` is made of the format and
+    the redacted URL when none is given.
+
+    ``limit`` is the number of requests in flight at a time.  ``rate`` spares the receiver: a
+    :class:`~alarm_dispatch.limits.Rate`, its text (``"20/60"``), or requests a second.  ``circuit`` pauses
+    it after failures: a :class:`~alarm_dispatch.limits.Circuit`, or True for the usual figures; False is
+    none where the dispatcher has one.  ``supersede`` drops a waiting notification when a newer one of the
+    same alarm comes.  ``max_age`` gives a notification up that was not delivered in so many seconds.
 
     Raises :class:`~alarm_dispatch.errors.InvalidFieldError` or
     :class:`~alarm_dispatch.errors.UnknownFormatError`.
@@ -96,15 +117,39 @@ class Callback(Overrides):
     limit: int = field(
         kw_only=True, default=DEFAULT_LIMIT, validator=values.non_negative(whole=True, least=1)
     )
+    rate: Rate | None = field(kw_only=True, default=None, converter=_rate)
+    circuit: Circuit | bool | None = field(kw_only=True, default=None, validator=_check_circuit)
+    supersede: bool = field(kw_only=True, default=False, validator=values.instance(bool))
+    max_age: float | None = field(kw_only=True, default=None, validator=_check_timeout)
+    lane: str = field(init=False, default="", repr=False, eq=False)
+    """The key of its lane and connections: the same receiver has the same, wherever it is written."""
+    address: str = field(init=False, default="", repr=False, eq=False)
+    """The URL that is called: without user information, which is in the headers."""
+    _complete: dict[str, tuple[tuple[str, str], ...]] = field(init=False, factory=dict, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
+        # Worked out once: a storm asks for them a hundred thousand times.
         if not self.name:
             object.__setattr__(self, "name", f"{self.format.name} {redact_url(self.url)}")
+        object.__setattr__(self, "lane", f"{self.name}\n{self.url}")
+        object.__setattr__(self, "address", split_user_info(self.url)[0])
 
-    @property
-    def lane(self) -> str:
-        """The key of its lane and connections: the same receiver has the same one, wherever it is written."""
-        return f"{self.name}\n{self.url}"
+    def headers_with(self, content_type: str) -> tuple[tuple[str, str], ...]:
+        """All headers of a request with a body of this type; the callback's own ones win."""
+        found = self._complete.get(content_type)
+        if found is None:
+            headers = {
+                "content-type": ("Content-Type", content_type),
+                "user-agent": ("User-Agent", _USER_AGENT),
+            }
+            authorization = split_user_info(self.url)[1]
+            if authorization is not None:
+                headers["authorization"] = ("Authorization", authorization)
+            headers.update((name.lower(), (name, value)) for name, value in self.headers)
+            found = tuple(headers.values())
+            if len(self._complete) < _MAX_KEPT_TYPES:
+                self._complete[content_type] = found
+        return found
 
     def __str__(self) -> str:
         """Its name, which shows no secret."""
@@ -149,4 +194,6 @@ def effective_rules(callback: Callback, group: AlarmGroup, defaults: Overrides) 
         timeout = timeout if overrides.timeout is None else overrides.timeout
         schedule = overrides.schedule or schedule
         confirmation = overrides.confirmation or confirmation
+    if timeout == rules.timeout and schedule is rules.schedule and confirmation is rules.confirmation:
+        return rules  # shared by all deliveries of a storm
     return DeliveryRules(timeout=timeout, schedule=schedule, confirmation=confirmation)

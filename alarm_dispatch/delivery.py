@@ -18,6 +18,8 @@ class DeliveryStatus(enum.StrEnum):
 
     DELIVERED = "delivered"
     FAILED = "failed"
+    SUPERSEDED = "superseded"
+    """A newer notification of the same alarm took its place, as the callback's ``supersede`` has it."""
 
 
 @frozen(kw_only=True)
@@ -44,7 +46,7 @@ class Delivery:
     @property
     def outcome(self) -> str:
         """For people: why it failed, or that it was delivered."""
-        if self.ok:
+        if self.status is not DeliveryStatus.FAILED:
             return str(self.status)
         if self.error is not None:
             return f"{type(self.error).__name__}: {self.error}"
@@ -69,8 +71,8 @@ class DispatchReport:
 
     @property
     def failed(self) -> tuple[Delivery, ...]:
-        """The deliveries that were not confirmed."""
-        return tuple(delivery for delivery in self.deliveries if not delivery.ok)
+        """The deliveries that failed; a superseded one is neither confirmed nor failed."""
+        return tuple(one for one in self.deliveries if one.status is DeliveryStatus.FAILED)
 
     def raise_for_failure(self) -> None:
         """Do nothing when all is delivered.

@@ -12,6 +12,8 @@
     │   └── UnsupportedAlarmError                        the format has no payload for such an alarm
     ├── ParseError                   (also ValueError)   a body that is not of the format
     ├── TransportError                                   a request that got no whole reply
+    ├── DeliveryExpiredError                             a delivery older than its callback's ``max_age``
+    ├── BacklogFullError             (also RuntimeError) as many unsettled deliveries as there may be
     ├── DispatchFailedError                              what ``report.raise_for_failure()`` raises
     ├── DispatcherClosedError        (also RuntimeError) the dispatcher is closed, or not yet open
     ├── WrongThreadError             (also RuntimeError) a blocking call from the dispatcher's own thread
@@ -30,8 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlarmDispatchError",
+    "BacklogFullError",
     "BuildError",
     "ConfigurationError",
+    "DeliveryExpiredError",
     "DispatchFailedError",
     "DispatcherClosedError",
     "ForkedProcessError",
@@ -178,6 +182,28 @@ class DispatchFailedError(AlarmDispatchError):
 
     def __reduce__(self) -> tuple[type[DispatchFailedError], tuple[DispatchReport]]:
         return type(self), (self.report,)
+
+
+class DeliveryExpiredError(AlarmDispatchError):
+    """A notification was not delivered within its callback's ``max_age``, and is given up."""
+
+
+class BacklogFullError(AlarmDispatchError, RuntimeError):
+    """The dispatcher has as many unsettled deliveries as it may have; nothing was taken in.
+
+    ``unsettled`` are there, ``wanted`` were to come, ``limit`` is allowed.
+    """
+
+    def __init__(self, unsettled: int, wanted: int, limit: int) -> None:
+        super().__init__(
+            f"{unsettled} deliveries are unsettled and {wanted} more were submitted; the backlog takes {limit}"
+        )
+        self.unsettled = unsettled
+        self.wanted = wanted
+        self.limit = limit
+
+    def __reduce__(self) -> tuple[type[BacklogFullError], tuple[int, int, int]]:
+        return type(self), (self.unsettled, self.wanted, self.limit)
 
 
 class DispatcherClosedError(AlarmDispatchError, RuntimeError):

@@ -2,55 +2,96 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
-from importlib.metadata import version
 
 import attrs
-from attrs import define, field
+from attrs import define
 
 from alarm_dispatch.callbacks import AlarmGroup, Callback, Overrides, effective_rules
 from alarm_dispatch.clock import Clock
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
-from alarm_dispatch.exchange import Attempt, Request, Transport
+from alarm_dispatch.exchange import Attempt, Request, Transport, Verdict
 from alarm_dispatch.formats import BuildContext, DeliveryRules, Payload
-from alarm_dispatch.http_values import split_user_info
-from alarm_dispatch.model import Alarm
+from alarm_dispatch.model import Alarm, Level
 from alarm_dispatch.schedule import RetrySchedule
+from alarm_dispatch.tickets import Ticket
 
-__all__ = ["Job", "Preparation"]
+__all__ = ["Job", "JobState", "Preparation"]
 
-_USER_AGENT = f"alarm-dispatch/{version('alarm-dispatch')}"
 _ONCE = RetrySchedule(attempts=1)
+
+
+class JobState(enum.IntEnum):
+    """Where an unsettled job is."""
+
+    BEHIND = 0
+    """Behind another delivery of its alarm."""
+    READY = 1
+    """In its lane's queue."""
+    IN_FLIGHT = 2
+    """Its request is out."""
+    WAITING = 3
+    """Waiting for the time of its next attempt."""
+    SETTLED = 4
+    """At its end."""
 
 
 @define(eq=False, kw_only=True)
 class Job:
     """One delivery on its way: what is sent, by which rules, and what came of it so far.
 
-    ``on_settled`` is called once, with the settled delivery.
+    ``ticket`` is told once, with the settled delivery.  ``next`` and ``tail`` are the lane's: the job
+    behind this one in its alarm, and, on the first, the last of them.  ``submitted`` and
+    ``first_started`` are times of the engine's loop.
     """
 
     delivery_id: str
     alarm_id: str
     callback: Callback
-    transport: Transport
-    request: Request
     rules: DeliveryRules
-    on_settled: Callable[[Delivery], None] = field(default=lambda _delivery: None)
-    attempts: list[Attempt] = field(factory=list)
+    content: bytes
+    headers: tuple[tuple[str, str], ...]
+    method: str
+    level: int
+    transport: Transport
+    ticket: Ticket
+    index: int = 0
+    state: JobState = JobState.BEHIND
+    attempts: tuple[Attempt, ...] = ()
+    submitted: float = 0.0
     first_started: float = 0.0
     waited: float = 0.0
-    done: bool = False
+    next: Job | None = None
+    tail: Job | None = None
 
-    def settled(self, error: BaseException | None) -> Delivery:
+    @property
+    def confirmed(self) -> bool:
+        """Whether the last attempt was confirmed."""
+        return bool(self.attempts) and self.attempts[-1].verdict is Verdict.CONFIRMED
+
+    def request(self, number: int) -> Request:
+        """The request of attempt ``number``; its bytes are the same each time."""
+        return Request(
+            method=self.method,
+            url=self.callback.address,
+            headers=self.headers,
+            content=self.content,
+            delivery_id=self.delivery_id,
+            attempt=number,
+            lane=self.callback.lane,
+        )
+
+    def settled(self, error: BaseException | None, status: DeliveryStatus | None = None) -> Delivery:
         """The delivery, as it ended."""
-        confirmed = bool(self.attempts) and self.attempts[-1].confirmed
+        confirmed = self.confirmed
+        ended = DeliveryStatus.DELIVERED if confirmed else DeliveryStatus.FAILED
         return Delivery(
             id=self.delivery_id,
             alarm_id=self.alarm_id,
             callback=self.callback,
-            status=DeliveryStatus.DELIVERED if confirmed else DeliveryStatus.FAILED,
-            attempts=tuple(self.attempts),
+            status=status or ended,
+            attempts=self.attempts,
             error=None if confirmed else error,
         )
 
@@ -64,7 +105,7 @@ class Preparation:
     clock: Clock
     new_id: Callable[[], str]
 
-    def alarm(self, alarm: Alarm, group: AlarmGroup) -> list[Job | Delivery]:
+    def alarm(self, alarm: Alarm, group: AlarmGroup) -> tuple[Ticket, list[Job | Delivery]]:
         """A job for each of the group's callbacks; a failed delivery where none can be built.
 
         Raises TypeError when the arguments are not an alarm and a group.
@@ -76,9 +117,15 @@ class Preparation:
             payload = callback.format.build(alarm, context)
             return payload, "POST", effective_rules(callback, group, self.defaults)
 
-        return [self._prepare(callback, alarm.id, build) for callback in group.callbacks]
+        ticket = Ticket(alarm.id, group.name, len(group.callbacks))
+        level = _RANKS.get(alarm.level, _LAST_RANK)
+        prepared = [
+            self._prepare(callback, alarm.id, level, ticket, index, build)
+            for index, callback in enumerate(group.callbacks)
+        ]
+        return ticket, prepared
 
-    def verification(self, callback: Callback) -> Job | Delivery:
+    def verification(self, callback: Callback) -> tuple[Ticket, Job | Delivery]:
         """The job that verifies a callback's URL: one attempt, by the format's own rules for it.
 
         Raises TypeError when the argument is not a callback.
@@ -90,14 +137,30 @@ class Preparation:
             rules = DeliveryRules(timeout=asked.timeout, schedule=_ONCE, confirmation=asked.confirmation)
             return asked.payload, asked.method, rules
 
-        return self._prepare(callback, "", build)
+        ticket = Ticket("", "", 1)
+        return ticket, self._prepare(callback, "", 0, ticket, 0, build)
 
-    def _prepare(self, callback: Callback, alarm_id: str, build: _Build) -> Job | Delivery:
+    def _prepare(
+        self, callback: Callback, alarm_id: str, level: int, ticket: Ticket, index: int, build: _Build
+    ) -> Job | Delivery:
         delivery_id = self.new_id()
         try:
             context = BuildContext(session_id=delivery_id, now=self.clock.now(), url=callback.url)
             payload, method, rules = build(callback, context)
-            request = _request(callback, payload, method, delivery_id)
+            _check_kind(payload, Payload, f"what format {callback.format.name} built")
+            return Job(
+                delivery_id=delivery_id,
+                alarm_id=alarm_id,
+                callback=callback,
+                rules=rules,
+                content=payload.content,
+                headers=callback.headers_with(payload.content_type),
+                method=method,
+                level=level,
+                transport=callback.transport or self.transport,
+                ticket=ticket,
+                index=index,
+            )
         except Exception as error:  # noqa: BLE001 - a format that raises fails its own delivery only
             return Delivery(
                 id=delivery_id,
@@ -106,40 +169,14 @@ class Preparation:
                 status=DeliveryStatus.FAILED,
                 error=error,
             )
-        return Job(
-            delivery_id=delivery_id,
-            alarm_id=alarm_id,
-            callback=callback,
-            transport=callback.transport or self.transport,
-            request=request,
-            rules=rules,
-        )
 
 
 _Build = Callable[[Callback, BuildContext], tuple[Payload, str, DeliveryRules]]
+
+_RANKS: dict[Level | None, int] = {Level.FATAL: 0, Level.WARNING: 1}
+_LAST_RANK = 2
 
 
 def _check_kind(value: object, kind: type, name: str) -> None:
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be of type {kind.__name__}, not {type(value).__name__}")
-
-
-def _request(callback: Callback, payload: Payload, method: str, delivery_id: str) -> Request:
-    _check_kind(payload, Payload, f"what format {callback.format.name} built")
-    url, authorization = split_user_info(callback.url)
-    headers = {
-        "content-type": ("Content-Type", payload.content_type),
-        "user-agent": ("User-Agent", _USER_AGENT),
-    }
-    if authorization is not None:
-        headers["authorization"] = ("Authorization", authorization)
-    for name, value in callback.headers:
-        headers[name.lower()] = (name, value)
-    return Request(
-        method=method,
-        url=url,
-        headers=tuple(headers.values()),
-        content=payload.content,
-        delivery_id=delivery_id,
-        lane=callback.lane,
-    )

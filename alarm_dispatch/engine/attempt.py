@@ -1,0 +1,79 @@
+"""How one request is made, and what its end means."""
+
+from __future__ import annotations
+
+import asyncio
+
+import attrs
+from attrs import frozen
+
+from alarm_dispatch.errors import DispatcherClosedError, TransportError
+from alarm_dispatch.exchange import Judgement, Reply, Request, Verdict
+from alarm_dispatch.jobs import Job
+
+__all__ = ["Outcome", "make_request"]
+
+
+@frozen
+class Outcome:
+    """What came of a request: the verdict, the reply if there was one, and the fault if it was ours."""
+
+    judgement: Judgement
+    reply: Reply | None = None
+    fault: BaseException | None = None
+
+    @property
+    def answered(self) -> bool | None:
+        """Whether the receiver gave a whole reply; None when it was not asked, or the fault is ours."""
+        if self.reply is not None:
+            return True
+        return None if self.fault is not None or self.judgement.verdict is Verdict.REFUSED else False
+
+    @property
+    def confirmed(self) -> bool | None:
+        """Whether it confirmed; None as above."""
+        if self.fault is not None or self.judgement.verdict is Verdict.REFUSED:
+            return None
+        return self.judgement.verdict is Verdict.CONFIRMED
+
+
+async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
+    """Carry the request and judge the reply; it never raises.
+
+    ``deadline`` is a time of the running loop.
+    """
+    reply: Reply | None = None
+    try:
+        reply = await _send(job, request, deadline)
+        reply = attrs.evolve(reply, request=request)
+        return Outcome(job.rules.confirmation.judge(reply), reply)
+    except TransportError as error:
+        return Outcome(Judgement(error.verdict, error.reason))
+    except asyncio.CancelledError:
+        # Only closing cancels attempts (or the end of the loop they run on).
+        told = "the dispatcher was closed while the request was in flight"
+        return Outcome(
+            Judgement(Verdict.UNKNOWN, "cancelled when the dispatcher was closed"),
+            fault=DispatcherClosedError(told),
+        )
+    except Exception as error:  # noqa: BLE001 - a transport's or confirmation's fault fails its delivery only
+        return Outcome(Judgement(Verdict.UNKNOWN, f"{type(error).__name__}: {error}"), reply, error)
+
+
+async def _send(job: Job, request: Request, deadline: float) -> Reply:
+    """Hand the request to its transport, under the deadline of the attempt."""
+    transport = job.transport
+    if getattr(transport, "keeps_deadline", False):
+        reply = await transport.send(request, deadline=deadline)
+    else:
+        limit = asyncio.timeout_at(deadline)
+        try:
+            async with limit:
+                reply = await transport.send(request, deadline=deadline)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise TransportError(Verdict.UNKNOWN, "timed out in the transport") from None
+    if not isinstance(reply, Reply):
+        raise TypeError(f"transport {transport!r} returned {type(reply).__name__}, not a Reply")
+    return reply

@@ -1,0 +1,55 @@
+"""What waits for a time: one heap and one timer for all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+__all__ = ["TimerHeap"]
+
+_T = TypeVar("_T")
+
+
+class TimerHeap(Generic[_T]):
+    """Calls ``due`` with each item when its time has come, in the order of the times.
+
+    A waiting item costs an entry and nothing else: no task, no timer of its own.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, due: Callable[[_T], None]) -> None:
+        self._loop = loop
+        self._due = due
+        self._heap: list[tuple[float, int, _T]] = []
+        self._sequence = itertools.count()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def push(self, when: float, item: _T) -> None:
+        """Have ``item`` come at this time of the loop."""
+        heapq.heappush(self._heap, (when, next(self._sequence), item))
+        self._set_timer()
+
+    def clear(self) -> list[_T]:
+        """Forget everything, and tell what it was."""
+        items = [item for _, _, item in self._heap]
+        self._heap.clear()
+        self._set_timer()
+        return items
+
+    def _set_timer(self) -> None:
+        first = self._heap[0][0] if self._heap else None
+        if self._timer is not None:
+            if first is not None and self._timer.when() <= first:
+                return
+            self._timer.cancel()
+        self._timer = None if first is None else self._loop.call_at(first, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        # The loop fires a timer up to one tick of its clock early; what it fired for is due.
+        now = max(self._loop.time(), self._heap[0][0])
+        while self._heap and self._heap[0][0] <= now:
+            self._due(heapq.heappop(self._heap)[2])
+        self._set_timer()

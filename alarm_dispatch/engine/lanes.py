@@ -1,0 +1,167 @@
+"""One receiver's queue: what is in it, in which order, and whether it may send now."""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Iterator
+
+from attrs import define, field
+
+from alarm_dispatch.callbacks import Callback
+from alarm_dispatch.engine.turns import LEVELS
+from alarm_dispatch.jobs import Job, JobState
+from alarm_dispatch.limits import Circuit, Rate
+
+__all__ = ["CircuitState", "Lane"]
+
+
+class CircuitState(enum.StrEnum):
+    """What a lane's circuit does."""
+
+    OFF = "off"
+    """The callback has none."""
+    CLOSED = "closed"
+    """All deliveries go on."""
+    OPEN = "open"
+    """None goes on until the pause is over."""
+    HALF_OPEN = "half-open"
+    """The pause is over; one delivery is tried."""
+
+
+@define(eq=False)
+class Lane:
+    """One receiver's deliveries.
+
+    ``heads`` holds, for each alarm with unsettled deliveries, the first of them; the others hang on it in
+    their order and start only when those before have settled, so that resolved never overtakes triggered.
+    ``ready`` are the heads that may be sent now, by level.  ``pending`` counts the unsettled ones.
+
+    ``answered`` says whether the last attempt that ended got a whole reply, ``wakes_at`` when the lane is
+    looked at again because of its rate or its circuit.
+    """
+
+    key: str
+    name: str = ""
+    limit: int = 1
+    rate: Rate | None = None
+    circuit: Circuit | None = None
+    settings_of: Callback | None = None
+    ready: tuple[deque[Job], ...] = field(factory=lambda: tuple(deque() for _ in range(LEVELS)))
+    enrolled: list[bool] = field(factory=lambda: [False] * LEVELS)
+    heads: dict[str, Job] = field(factory=dict)
+    in_flight: int = 0
+    pending: int = 0
+    answered: bool = False
+    wakes_at: float | None = None
+    delivered: int = 0
+    failed: int = 0
+    superseded: int = 0
+    _sent: deque[float] = field(factory=deque)
+    _failures: int = 0
+    _open_until: float | None = None
+    _probing: bool = False
+
+    def adopt(self, callback: Callback, circuit: Circuit | None) -> None:
+        """Go by this callback's settings; ``circuit`` is its own or the dispatcher's."""
+        self.settings_of = callback
+        self.name, self.limit, self.rate, self.circuit = callback.name, callback.limit, callback.rate, circuit
+
+    # -- the order of an alarm's deliveries
+
+    def push(self, job: Job) -> bool:
+        """Put the job behind its alarm's others; True when it is the first and may be sent."""
+        self.pending += 1
+        head = self.heads.get(job.alarm_id)
+        if head is None:
+            self.heads[job.alarm_id] = job
+            return True
+        (head.tail or head).next = job
+        head.tail = job
+        return False
+
+    def supersede(self, alarm_id: str) -> list[Job]:
+        """Take out the alarm's deliveries that are not in flight, oldest first."""
+        head = self.heads.get(alarm_id)
+        if head is None:
+            return []
+        dropped = list(_chain(head))
+        if head.state is JobState.IN_FLIGHT:
+            dropped.remove(head)
+            head.next = head.tail = None
+        else:
+            del self.heads[alarm_id]
+        self.pending -= len(dropped)
+        return dropped
+
+    def settle(self, job: Job) -> Job | None:
+        """Take out an alarm's first delivery; the next one of that alarm, which may be sent now."""
+        self.pending -= 1
+        following = job.next
+        if following is None:
+            del self.heads[job.alarm_id]
+        else:
+            following.tail = job.tail if job.tail is not following else None
+            self.heads[job.alarm_id] = following
+        job.next = job.tail = None
+        return following
+
+    def jobs(self) -> Iterator[Job]:
+        """All unsettled deliveries."""
+        for head in list(self.heads.values()):
+            yield from _chain(head)
+
+    # -- whether it may send
+
+    def free_at(self, now: float) -> float | None:
+        """When rate and circuit let the next request go: now, later, or None until the probe ends."""
+        if self._open_until is not None:
+            if self._probing:
+                return None
+            if now < self._open_until:
+                return self._open_until
+        if self.rate is not None and len(self._sent) >= self.rate.count:
+            return max(now, self._sent[0] + self.rate.period)
+        return now
+
+    def started(self, now: float) -> None:
+        """Note a request that goes out."""
+        self.in_flight += 1
+        if self.rate is not None:
+            self._sent.append(now)
+            if len(self._sent) > self.rate.count:
+                self._sent.popleft()
+        if self._open_until is not None:
+            self._probing = True
+
+    def ended(self, now: float, *, answered: bool | None, confirmed: bool | None) -> None:
+        """Note a request's end; None where it says nothing of the receiver (a fault of ours)."""
+        self.in_flight -= 1
+        if answered is not None:
+            self.answered = answered
+        if self.circuit is None or confirmed is None:
+            self._probing = False
+            return
+        if confirmed:
+            self._failures, self._open_until, self._probing = 0, None, False
+            return
+        self._failures += 1
+        if self._probing or (self._open_until is None and self._failures >= self.circuit.failures):
+            self._open_until = now + self.circuit.pause
+        self._probing = False
+
+    def circuit_state(self, now: float) -> CircuitState:
+        """What the circuit does at this time."""
+        if self.circuit is None:
+            return CircuitState.OFF
+        if self._open_until is None:
+            return CircuitState.CLOSED
+        return CircuitState.OPEN if now < self._open_until else CircuitState.HALF_OPEN
+
+
+def _chain(head: Job) -> Iterator[Job]:
+    job: Job | None = head
+    while job is not None:
+        following = job.next
+        yield job
+        job = following

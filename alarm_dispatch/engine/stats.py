@@ -1,0 +1,63 @@
+"""What a dispatcher does now, as frozen figures."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from alarm_dispatch.engine.lanes import CircuitState, Lane
+from alarm_dispatch.jobs import JobState
+
+__all__ = ["DispatcherStats", "LaneStats", "lane_stats"]
+
+
+@frozen(kw_only=True)
+class LaneStats:
+    """One receiver's figures.
+
+    ``waiting`` counts unsettled deliveries that are not in flight, ``oldest_waiting`` is the age of the
+    oldest of them in seconds (None when there is none).  ``delivered``, ``failed`` and ``superseded`` count
+    since the lane was last made; a lane that had nothing to do for long is forgotten.
+    """
+
+    callback: str
+    limit: int
+    waiting: int
+    in_flight: int
+    delivered: int
+    failed: int
+    superseded: int
+    circuit: CircuitState
+    oldest_waiting: float | None
+
+
+@frozen(kw_only=True)
+class DispatcherStats:
+    """A dispatcher's figures; the counts are since it was made."""
+
+    waiting: int
+    in_flight: int
+    delivered: int
+    failed: int
+    superseded: int
+    lanes: tuple[LaneStats, ...]
+
+    @property
+    def submitted(self) -> int:
+        """All deliveries so far: each is delivered, failed, superseded, or still on its way."""
+        return self.waiting + self.in_flight + self.delivered + self.failed + self.superseded
+
+
+def lane_stats(lane: Lane, now: float) -> LaneStats:
+    """The figures of one lane at the loop's time ``now``."""
+    oldest = min((job.submitted for job in lane.jobs() if job.state is not JobState.IN_FLIGHT), default=None)
+    return LaneStats(
+        callback=lane.name,
+        limit=lane.limit,
+        waiting=lane.pending - lane.in_flight,
+        in_flight=lane.in_flight,
+        delivered=lane.delivered,
+        failed=lane.failed,
+        superseded=lane.superseded,
+        circuit=lane.circuit_state(now),
+        oldest_waiting=None if oldest is None else now - oldest,
+    )
