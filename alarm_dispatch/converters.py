@@ -16,6 +16,7 @@ from cattrs.cols import (
     list_structure_factory,
     mapping_structure_factory,
 )
+from cattrs.fns import identity
 from cattrs.preconf.json import JsonConverter, make_converter
 
 from alarm_dispatch.errors import InvalidFieldError
@@ -25,6 +26,7 @@ __all__ = [
     "StructureError",
     "at_key",
     "collecting_converter",
+    "identity",
     "problems_of",
     "strict_converter",
 ]

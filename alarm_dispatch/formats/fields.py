@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import attrs
 
-from alarm_dispatch.converters import JsonConverter, StructureError, problems_of, strict_converter
+from alarm_dispatch.converters import JsonConverter, identity, StructureError, problems_of, strict_converter
 from alarm_dispatch.errors import MissingFieldError, ParseError, UnsupportedAlarmError
 from alarm_dispatch.formats.base import Payload, Verification
 from alarm_dispatch.model import Alarm, MetricCondition
@@ -120,8 +120,8 @@ def wire_converter() -> JsonConverter:
     # cattrs' own omit_if_default puts every key that may be absent behind those that may not.
     converter = strict_converter().copy(omit_if_default=False)
     converter.register_structure_hook_func(_is_json_mapping, converter.get_structure_hook(dict[str, Any]))
-    converter.register_unstructure_hook_func(_is_json_mapping, _itself)
-    converter.register_unstructure_hook_func(lambda kind: kind == list[str], _itself)
+    # cattrs leaves the call out where the hook is this very function, which halves the time of writing.
+    converter.register_unstructure_hook_func(_passes_as_it_is, identity)
     converter.register_unstructure_hook_factory(attrs.has, _in_wire_order)
     return converter
 
@@ -144,8 +144,11 @@ def _is_json_mapping(kind: Any) -> bool:
     return bool(kind == dict[str, Any])
 
 
-def _itself(value: _T) -> _T:
-    return value
+def _passes_as_it_is(kind: Any) -> bool:
+    return kind in _PLAIN or _is_json_mapping(kind)
+
+
+_PLAIN = (list[str], list[str] | None, str | None, int | None, float | None, bool | None, int | str, dict[str, Any] | None)
 
 
 # An encoder of its own: json.dumps makes a new one for every call with such arguments.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 
@@ -12,15 +11,20 @@ import httpx
 
 from alarm_dispatch.errors import InvalidFieldError, TransportError
 from alarm_dispatch.exchange import Reply, Request, Verdict
-from alarm_dispatch.http_values import check_headers, check_url
+from alarm_dispatch.http_values import check_url
 from alarm_dispatch.transports.auth import Auth
 from alarm_dispatch.transports.pools import LanePools
-from alarm_dispatch.transports.tls import ClientCert, make_tls, tls_failure
+from alarm_dispatch.transports.reasons import in_plain_words, reply_too_long, timed_out, verdict_of
+from alarm_dispatch.transports.settings import (
+    DEFAULT_MAX_REPLY_BYTES,
+    checked_cap,
+    checked_tls,
+    complete,
+    general_headers,
+)
+from alarm_dispatch.transports.tls import ClientCert, make_tls
 
 __all__ = ["DEFAULT_MAX_REPLY_BYTES", "HttpxTransport"]
-
-DEFAULT_MAX_REPLY_BYTES = 64 * 1024
-"""How much of a reply's body is read; no vendor's reply is near it."""
 
 # httpcore scans all connections of a pool for each request: 4 cost 0.65 ms a request, 32 cost 3 ms.
 _CONNECTIONS_PER_POOL = 4
@@ -91,24 +95,12 @@ class HttpxTransport:
             raise InvalidFieldError(
                 "HttpxTransport.client", "brings its own connections; set http2, proxy and TLS on it instead"
             )
-        if tls is not None and (ca_file is not None or client_cert is not None):
-            raise InvalidFieldError(
-                "HttpxTransport.tls", "is given beside ca_file or client_cert; load them into it"
-            )
-        if max_reply_bytes < 1:
-            raise InvalidFieldError(
-                "HttpxTransport.max_reply_bytes", f"must be at least 1, not {max_reply_bytes}"
-            )
         self._client = client
         self._http2 = http2
         self._proxy = _checked_proxy(proxy)
-        self._tls = tls
-        if ca_file is not None or client_cert is not None:
-            # A wrong path is told where it was written, not at the first alarm.
-            self._tls = make_tls(ca_file, client_cert)
-        own = check_headers(headers, "HttpxTransport.headers")
-        self._headers = (*own, ("Authorization", auth.header())) if auth is not None else own
-        self._max_reply_bytes = max_reply_bytes
+        self._tls = checked_tls("HttpxTransport", tls, ca_file, client_cert)
+        self._headers = general_headers("HttpxTransport", headers, auth)
+        self._max_reply_bytes = checked_cap("HttpxTransport", max_reply_bytes)
         self._pools: LanePools[httpx.AsyncHTTPTransport] = LanePools(
             self._new_pool,
             httpx.AsyncHTTPTransport.aclose,
@@ -125,13 +117,12 @@ class HttpxTransport:
         except TimeoutError as error:
             if error.errno is not None:
                 raise _failure(error, body) from error
-            phase = "waiting for the reply" if body.started else "connecting"
-            raise TransportError(_verdict(body), f"timed out while {phase}") from None
+            raise timed_out(sent=body.started) from None
         except _FOREIGN as error:
             raise _failure(error, body) from error
 
     async def _exchange(self, request: Request, body: _Body) -> Reply:
-        headers = self._headers_of(request)
+        headers = list(complete(request.headers, self._headers))
         if self._client is not None:
             outgoing = self._client.build_request(
                 request.method, request.url, content=request.content, headers=headers
@@ -143,15 +134,6 @@ class HttpxTransport:
             outgoing.stream = body
             return await self._read(await pool.handle_async_request(outgoing))
 
-    def _headers_of(self, request: Request) -> list[tuple[str, str]]:
-        if not self._headers:
-            return list(request.headers)
-        given = {name.lower() for name, _ in request.headers}
-        return [
-            *request.headers,
-            *((name, value) for name, value in self._headers if name.lower() not in given),
-        ]
-
     async def _read(self, response: httpx.Response) -> Reply:
         if response.is_stream_consumed:
             # httpx's own mock transport hands out replies that are read already.
@@ -162,8 +144,7 @@ class HttpxTransport:
             async for part in response.aiter_raw():
                 length += len(part)
                 if length > self._max_reply_bytes:
-                    told = f"a body longer than {self._max_reply_bytes} bytes"
-                    raise TransportError(Verdict.UNKNOWN, f"status {response.status_code}, and {told}")
+                    raise reply_too_long(response.status_code, self._max_reply_bytes)
                 parts.append(part)
         finally:
             await response.aclose()
@@ -201,25 +182,6 @@ def _checked_proxy(proxy: str | None) -> httpx.Proxy | None:
     return httpx.Proxy(proxy)
 
 
-def _verdict(body: _Body) -> Verdict:
-    return Verdict.UNKNOWN if body.started else Verdict.UNREACHABLE
-
-
 def _failure(error: Exception, body: _Body) -> TransportError:
-    verdict = Verdict.UNREACHABLE if isinstance(error, _BEFORE_SENDING) else _verdict(body)
-    return TransportError(verdict, _told(error))
-
-
-def _told(error: BaseException) -> str:
-    """The innermost cause in plain words: httpx wraps "connection refused" three times."""
-    cause: BaseException | None = error
-    found = ""
-    while cause is not None:
-        if (told := tls_failure(cause)) is not None:
-            return told
-        if isinstance(cause, socket.gaierror):
-            return f"name lookup failed: {cause.strerror}"
-        if isinstance(cause, OSError) and cause.errno is not None:
-            found = os.strerror(cause.errno).lower()
-        cause = cause.__cause__ or cause.__context__
-    return found or str(error) or type(error).__name__
+    sent = body.started and not isinstance(error, _BEFORE_SENDING)
+    return TransportError(verdict_of(sent=sent), in_plain_words(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import frozen
+from attrs import define
 
 from alarm_dispatch.formats.fields import wire_converter
 
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class KeyValue:
     """One entry of a list of named values."""
 
@@ -31,7 +31,7 @@ class KeyValue:
     value: Any
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class MetricObject:
     """What a metric alarm is about."""
 
@@ -42,7 +42,7 @@ class MetricObject:
     dimensions: dict[str, Any]
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class EventObject:
     """What an event alarm is about; events have no namespace."""
 
@@ -52,7 +52,7 @@ class EventObject:
     dimensions: dict[str, Any]
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class MetricConditions:
     """The metric and its threshold; all but the two names are absent for a metric without one."""
 
@@ -70,7 +70,7 @@ class MetricConditions:
     alarmNotifyPeriod: float | None = None
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class EventConditions:
     """The event; its period is text where that of a metric is a number."""
 
@@ -82,7 +82,7 @@ class EventConditions:
     alarmNotifyPeriod: str
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class MetricPolicy:
     """The policy of a metric alarm."""
 
@@ -96,7 +96,7 @@ class MetricPolicy:
     policyTags: list[KeyValue] | None = None
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class EventPolicy:
     """The policy of an event alarm: the same in the other order."""
 
@@ -110,7 +110,7 @@ class EventPolicy:
     policyTags: list[KeyValue] | None = None
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class MetricAlarm:
     """The whole body of a metric alarm; ``durationTime`` is in seconds."""
 
@@ -127,7 +127,7 @@ class MetricAlarm:
     policyDetailURL: str | None = None
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class EventAlarm:
     """The whole body of an event alarm; ``durationTime`` is in seconds and absent in the document."""
 

@@ -1,0 +1,44 @@
+"""What went wrong between us and a receiver, in the plain words that every HTTP transport uses."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from alarm_dispatch.errors import TransportError
+from alarm_dispatch.exchange import Verdict
+from alarm_dispatch.transports.tls import tls_failure
+
+__all__ = ["in_plain_words", "reply_too_long", "timed_out", "verdict_of"]
+
+
+def verdict_of(*, sent: bool) -> Verdict:
+    """What a request without a whole reply is: ``sent`` says whether its body had begun to be written."""
+    return Verdict.UNKNOWN if sent else Verdict.UNREACHABLE
+
+
+def timed_out(*, sent: bool) -> TransportError:
+    """The deadline came."""
+    phase = "waiting for the reply" if sent else "connecting"
+    return TransportError(verdict_of(sent=sent), f"timed out while {phase}")
+
+
+def reply_too_long(status_code: int, max_reply_bytes: int) -> TransportError:
+    """The reply's body is longer than the cap, in bytes."""
+    told = f"a body longer than {max_reply_bytes} bytes"
+    return TransportError(Verdict.UNKNOWN, f"status {status_code}, and {told}")
+
+
+def in_plain_words(error: BaseException) -> str:
+    """The innermost cause: client libraries wrap "connection refused" up to three times."""
+    cause: BaseException | None = error
+    found = ""
+    while cause is not None:
+        if (told := tls_failure(cause)) is not None:
+            return told
+        if isinstance(cause, socket.gaierror):
+            return f"name lookup failed: {cause.strerror}"
+        if isinstance(cause, OSError) and cause.errno is not None:
+            found = os.strerror(cause.errno).lower()
+        cause = cause.__cause__ or cause.__context__
+    return found or str(error) or type(error).__name__

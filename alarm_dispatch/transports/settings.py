@@ -1,0 +1,62 @@
+"""The settings that all HTTP transports have: checked when they are written down, and applied alike."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterable, Mapping
+
+from alarm_dispatch.errors import InvalidFieldError
+from alarm_dispatch.http_values import check_headers
+from alarm_dispatch.transports.auth import Auth
+from alarm_dispatch.transports.tls import ClientCert, make_tls
+
+__all__ = ["DEFAULT_MAX_REPLY_BYTES", "Headers", "checked_cap", "checked_tls", "complete", "general_headers"]
+
+DEFAULT_MAX_REPLY_BYTES = 64 * 1024
+"""How much of a reply's body is read; no vendor's reply is near it."""
+
+Headers = tuple[tuple[str, str], ...]
+
+
+def checked_tls(
+    transport: str,
+    tls: ssl.SSLContext | None,
+    ca_file: str | os.PathLike[str] | None,
+    client_cert: ClientCert | None,
+) -> ssl.SSLContext | None:
+    """The context that is given or asked for; None when the default one will do, which takes time to make.
+
+    Raises :class:`~alarm_dispatch.errors.InvalidFieldError` when both are, or a file cannot be loaded.
+    """
+    if ca_file is None and client_cert is None:
+        return tls
+    if tls is not None:
+        raise InvalidFieldError(
+            f"{transport}.tls", "is given beside ca_file or client_cert; load them into it"
+        )
+    # A wrong path is told where it was written, not at the first alarm.
+    return make_tls(ca_file, client_cert)
+
+
+def checked_cap(transport: str, max_reply_bytes: int) -> int:
+    """The cap, when a body can be within it; raises InvalidFieldError otherwise."""
+    if max_reply_bytes < 1:
+        raise InvalidFieldError(f"{transport}.max_reply_bytes", f"must be at least 1, not {max_reply_bytes}")
+    return max_reply_bytes
+
+
+def general_headers(
+    transport: str, headers: Mapping[str, str] | Iterable[tuple[str, str]], auth: Auth | None
+) -> Headers:
+    """What goes with every request of a transport; raises InvalidFieldError for what is no header."""
+    own = check_headers(headers, f"{transport}.headers")
+    return (*own, ("Authorization", auth.header())) if auth is not None else own
+
+
+def complete(own: Headers, general: Headers) -> Headers:
+    """A request's headers and the transport's general ones; the request's own win."""
+    if not general:
+        return own
+    given = {name.lower() for name, _ in own}
+    return (*own, *((name, value) for name, value in general if name.lower() not in given))
