@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 import httpx
 
 from alarm_dispatch.errors import InvalidFieldError, TransportError
-from alarm_dispatch.exchange import Reply, Request, Verdict
+from alarm_dispatch.exchange import Reply, Request
 from alarm_dispatch.http_values import check_url
 from alarm_dispatch.transports.auth import Auth
 from alarm_dispatch.transports.pools import LanePools

@@ -1,4 +1,4 @@
-"""Which connections a request may use: small pools for each lane, closed when the lane falls silent."""
+"""Which connections a request may use: those of its event loop, its process and its lane."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from attrs import define, field
 
-__all__ = ["LanePools"]
+__all__ = ["LanePools", "PerLoop"]
 
 _P = TypeVar("_P")
 
@@ -107,3 +107,41 @@ class LanePools(Generic[_P]):
         if self._pid == os.getpid():
             for lane in self._loops.pop(asyncio.get_running_loop(), OrderedDict()).values():
                 await self._close_lane(lane)
+
+
+class PerLoop(Generic[_P]):
+    """What holds connections, one for each event loop.
+
+    ``disown`` is called in a child process for those of its parent, which are kept from then on; it shall
+    see to it that they are not closed when the child ends.
+    """
+
+    def __init__(self, make: Callable[[], _P], disown: Callable[[_P], None]) -> None:
+        self._make = make
+        self._disown = disown
+        self._pid = os.getpid()
+        self._loops: dict[asyncio.AbstractEventLoop, _P] = {}
+
+    def get(self) -> _P:
+        """The one of the running loop, made when it is the first time."""
+        loop = asyncio.get_running_loop()
+        if self._pid != os.getpid():
+            self._leave_parents()
+        found = self._loops.get(loop)
+        if found is None:
+            # What belongs to a loop that was closed without it is of no use to anybody.
+            self._loops = {known: old for known, old in self._loops.items() if not known.is_closed()}
+            found = self._loops[loop] = self._make()
+        return found
+
+    def pop(self) -> _P | None:
+        """The one of the running loop, which is then no longer here; None when there is none."""
+        if self._pid != os.getpid():
+            self._leave_parents()
+        return self._loops.pop(asyncio.get_running_loop(), None)
+
+    def _leave_parents(self) -> None:
+        for theirs in self._loops.values():
+            self._disown(theirs)
+        _ABANDONED.append(self._loops)
+        self._loops, self._pid = {}, os.getpid()

@@ -7,11 +7,19 @@ import ssl
 from collections.abc import Iterable, Mapping
 
 from alarm_dispatch.errors import InvalidFieldError
-from alarm_dispatch.http_values import check_headers
+from alarm_dispatch.http_values import check_headers, check_url, split_user_info
 from alarm_dispatch.transports.auth import Auth
 from alarm_dispatch.transports.tls import ClientCert, make_tls
 
-__all__ = ["DEFAULT_MAX_REPLY_BYTES", "Headers", "checked_cap", "checked_tls", "complete", "general_headers"]
+__all__ = [
+    "DEFAULT_MAX_REPLY_BYTES",
+    "Headers",
+    "checked_cap",
+    "checked_proxy",
+    "checked_tls",
+    "complete",
+    "general_headers",
+]
 
 DEFAULT_MAX_REPLY_BYTES = 64 * 1024
 """How much of a reply's body is read; no vendor's reply is near it."""
@@ -44,6 +52,13 @@ def checked_cap(transport: str, max_reply_bytes: int) -> int:
     if max_reply_bytes < 1:
         raise InvalidFieldError(f"{transport}.max_reply_bytes", f"must be at least 1, not {max_reply_bytes}")
     return max_reply_bytes
+
+
+def checked_proxy(transport: str, proxy: str) -> tuple[str, Headers]:
+    """An HTTP proxy's URL without its user information, and the headers that stand for that."""
+    check_url(proxy, f"{transport}.proxy", schemes=("http", "https"))
+    url, authorization = split_user_info(proxy)
+    return url, () if authorization is None else (("Proxy-Authorization", authorization),)
 
 
 def general_headers(

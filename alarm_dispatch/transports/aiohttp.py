@@ -1,0 +1,283 @@
+"""The fast transport: HTTP over aiohttp's connections and parser, without its client session."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import ssl
+from collections.abc import Callable, Iterable, Mapping
+
+from alarm_dispatch.errors import InvalidFieldError, TransportError
+from alarm_dispatch.exchange import Reply, Request, Verdict
+from alarm_dispatch.transports.auth import Auth
+from alarm_dispatch.transports.pools import PerLoop
+from alarm_dispatch.transports.reasons import in_plain_words, reply_too_long, timed_out, verdict_of
+from alarm_dispatch.transports.settings import (
+    DEFAULT_MAX_REPLY_BYTES,
+    Headers,
+    checked_cap,
+    checked_proxy,
+    checked_tls,
+    complete,
+    general_headers,
+)
+from alarm_dispatch.transports.tls import ClientCert, make_tls
+from alarm_dispatch.transports.wire import RequestWriter
+
+try:
+    import aiohttp
+    from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.client_reqrep import ConnectionKey
+    from aiohttp.connector import Connection
+    from aiohttp.http import HttpProcessingError
+    from yarl import URL
+except ImportError as error:
+    raise ImportError("AiohttpTransport needs aiohttp: install alarm-dispatch[fast]") from error
+
+__all__ = ["AiohttpTransport"]
+
+# The deadline of the attempt covers everything; a timer of aiohttp's own would only cost.
+_NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
+# Seconds after which an idle receiver's connections are closed; most servers keep them for 5 to 75 s.
+_KEEPALIVE = 30.0
+# Seconds that an address is kept.  Not 0: without it each request to a receiver whose name lookup hangs
+# would take one more of the few threads that look names up, until no other receiver's name is found.
+_ADDRESS_KEPT = 5
+_MAX_RECEIVERS = 4096
+# Kept connections on which a receiver spoke unasked are dropped; a new one that does so fails the attempt.
+_MAX_TRIES = 3
+
+_INTERIM = frozenset({100, *range(102, 200)})  # 101 is the last that is said on a connection
+_FOREIGN = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
+
+
+class _Progress:
+    """Whether any of the body was handed to the connection."""
+
+    __slots__ = ("sent",)
+
+    def __init__(self) -> None:
+        self.sent = False
+
+
+class _Body(aiohttp.Payload):
+    """A body that tells when it is written, for sessions of the user's own."""
+
+    _value: bytes
+
+    def __init__(self, content: bytes, progress: _Progress) -> None:
+        super().__init__(content)
+        self._size = len(content)
+        self._progress = progress
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return self._value.decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        self._progress.sent = True
+        await writer.write(self._value)
+
+
+class _Receiver(aiohttp.ClientRequest):
+    """What aiohttp connects by, and how the requests of one lane to one URL begin.
+
+    One serves all these requests; aiohttp's session would make one for each.
+    """
+
+    def __init__(
+        self,
+        lane: str,
+        url: str,
+        tls: ssl.SSLContext | None,
+        proxy: tuple[str, Headers] | None,
+        general: Headers,
+    ) -> None:
+        super().__init__(
+            "POST",
+            URL(url),
+            loop=asyncio.get_running_loop(),
+            ssl=tls or True,
+            proxy=None if proxy is None else URL(proxy[0]),
+            proxy_headers=None if proxy is None else dict(proxy[1]),
+        )
+        key = super().connection_key
+        # aiohttp keeps connections by this key; with the lane in it, lanes share none.
+        self._key = key._replace(proxy_headers_hash=hash((lane, key.proxy_headers_hash)))
+        host = self.url.host_port_subcomponent or ""
+        self.writer = RequestWriter(url, host, general, None if self.is_ssl() or not proxy else proxy[1])
+
+    @property
+    def connection_key(self) -> ConnectionKey:
+        """What a connection must have in common with this to be used for it."""
+        return self._key
+
+
+class _Connections:
+    """The connections of one event loop."""
+
+    def __init__(self, receiver: Callable[[str, str], _Receiver]) -> None:
+        self.connector = aiohttp.TCPConnector(
+            limit=0,  # the dispatcher limits the requests in flight
+            keepalive_timeout=_KEEPALIVE,
+            ttl_dns_cache=_ADDRESS_KEPT,
+            resolver=aiohttp.ThreadedResolver(),  # the system's, whatever else is installed
+        )
+        self.receiver = functools.lru_cache(_MAX_RECEIVERS)(receiver)
+
+    async def connect(self, receiver: _Receiver) -> tuple[Connection, ResponseHandler, asyncio.Transport]:
+        """A connection on which nothing is under way."""
+        for _ in range(_MAX_TRIES):
+            connection = await self.connector.connect(receiver, [], _NO_TIMEOUT)
+            protocol, transport = connection.protocol, connection.transport
+            # What a receiver said before it was asked must not be taken for its reply.
+            if protocol is not None and transport is not None and not protocol.should_close:
+                return connection, protocol, transport
+            connection.close()
+        raise TransportError(Verdict.UNREACHABLE, "the receiver spoke before it was asked")
+
+    def disown(self) -> None:
+        """Keep the connector's finalizer from closing what belongs to a parent process."""
+        self.connector._closed = True
+
+
+class AiohttpTransport:
+    """Carries requests with aiohttp, several times as fast as httpx does.
+
+    Each lane (receiver) has connections of its own; a lane costs next to nothing beside them.  HTTP/1.1
+    only.  uvloop, where the event loop is one of its, makes it faster still.
+
+    ``proxy`` is the URL of an HTTP proxy (``http://…``).  ``tls`` is a context of your own; otherwise one is
+    made that verifies against ``ca_file`` or the installed authorities, with ``client_cert`` as (certificate
+    file, key file) or with the key's password as a third item.  ``auth`` and ``headers`` go with every
+    request; a callback's own headers win.  ``max_reply_bytes`` caps what is read of a body; a longer one
+    fails the attempt.
+
+    ``session`` is an ``aiohttp.ClientSession`` of your own that carries everything instead (its proxy, its
+    traces, its middlewares, at its speed); it is not closed, lanes share its connections, its timeouts hold
+    beside the deadline, and it must belong to the event loop of the dispatcher.
+
+    No redirect is followed, no cookie kept, nothing decompressed, no proxy taken from the environment.
+    Raises :class:`~alarm_dispatch.errors.InvalidFieldError` for wrong settings, and importing this module
+    raises ImportError without the extra ``fast``.
+    """
+
+    keeps_deadline = True
+
+    def __init__(
+        self,
+        *,
+        session: aiohttp.ClientSession | None = None,
+        proxy: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+        client_cert: ClientCert | None = None,
+        auth: Auth | None = None,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        max_reply_bytes: int = DEFAULT_MAX_REPLY_BYTES,
+    ) -> None:
+        if session is not None and any((proxy, tls, ca_file, client_cert)):
+            raise InvalidFieldError(
+                "AiohttpTransport.session", "brings its own connections; set proxy and TLS on it instead"
+            )
+        self._session = session
+        self._proxy = None if proxy is None else checked_proxy("AiohttpTransport", proxy)
+        self._tls = checked_tls("AiohttpTransport", tls, ca_file, client_cert)
+        self._headers = general_headers("AiohttpTransport", headers, auth)
+        self._max_reply_bytes = checked_cap("AiohttpTransport", max_reply_bytes)
+        self._connections = PerLoop(lambda: _Connections(self._new_receiver), _Connections.disown)
+
+    async def send(self, request: Request, *, deadline: float) -> Reply:
+        """Carry one request; see :class:`~alarm_dispatch.exchange.Transport`."""
+        progress = _Progress()
+        try:
+            async with asyncio.timeout_at(deadline):
+                if self._session is not None:
+                    return await self._exchange_by(self._session, request, progress)
+                return await self._exchange(request, progress)
+        except TimeoutError as error:
+            if error.errno is not None:
+                raise _failure(error, progress) from error
+            raise timed_out(sent=progress.sent) from None
+        except _FOREIGN as error:
+            raise _failure(error, progress) from error
+
+    async def _exchange(self, request: Request, progress: _Progress) -> Reply:
+        connections = self._connections.get()
+        receiver = connections.receiver(request.lane, request.url)
+        message = receiver.writer.write(request)
+        connection, protocol, transport = await connections.connect(receiver)
+        try:
+            protocol.set_response_params(
+                skip_payload=request.method == "HEAD", read_until_eof=True, auto_decompress=False
+            )
+            progress.sent = True
+            transport.write(message)
+            reply, body = await protocol.read()
+            while reply.code in _INTERIM:
+                reply, body = await protocol.read()
+            content = await self._read(body, reply.code)
+        except BaseException:
+            connection.close()
+            raise
+        connection.release()
+        return Reply(status_code=reply.code, headers=tuple(reply.headers.items()), content=content)
+
+    async def _exchange_by(
+        self, session: aiohttp.ClientSession, request: Request, progress: _Progress
+    ) -> Reply:
+        async with session.request(
+            request.method,
+            request.url,
+            data=_Body(request.content, progress),
+            headers=complete(request.headers, self._headers),
+            skip_auto_headers=("Content-Type",),
+            allow_redirects=False,
+            auto_decompress=False,
+        ) as response:
+            content = await self._read(response.content, response.status)
+        return Reply(status_code=response.status, headers=tuple(response.headers.items()), content=content)
+
+    async def _read(self, body: aiohttp.StreamReader, status_code: int) -> bytes:
+        if body.is_eof():
+            content = body.read_nowait()
+        else:
+            parts = bytearray()
+            while len(parts) <= self._max_reply_bytes and (part := await body.readany()):
+                parts += part
+            content = bytes(parts)
+        if len(content) > self._max_reply_bytes:
+            raise reply_too_long(status_code, self._max_reply_bytes)
+        return content
+
+    def _new_receiver(self, lane: str, url: str) -> _Receiver:
+        if self._tls is None and url.startswith("https:"):
+            # One context for all: each of its own would cost 0.8 MB and 20 ms.
+            self._tls = make_tls()
+        return _Receiver(lane, url, self._tls, self._proxy, self._headers)
+
+    async def aclose(self) -> None:
+        """Close all connections that belong to the running loop."""
+        connections = self._connections.pop()
+        if connections is not None:
+            await connections.connector.close()
+
+
+def _failure(error: Exception, progress: _Progress) -> TransportError:
+    return TransportError(verdict_of(sent=progress.sent), _told(error))
+
+
+def _told(error: Exception) -> str:
+    """The cause in plain words; aiohttp's own hold addresses, or pieces of what was received."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy answered {error.status}"
+    if isinstance(error, aiohttp.InvalidURL):
+        return "the URL cannot be requested"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the connection was closed without a whole reply"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the reply's body broke off"
+    if isinstance(error, HttpProcessingError | aiohttp.ClientResponseError):
+        return "what came is not an HTTP reply"
+    return in_plain_words(error)
