@@ -7,26 +7,21 @@ import functools
 import os
 import ssl
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from alarm_dispatch.errors import InvalidFieldError, TransportError
-from alarm_dispatch.exchange import Reply, Request, Verdict
+from alarm_dispatch.errors import InvalidFieldError
+from alarm_dispatch.exchange import Reply, Request
+from alarm_dispatch.transports import settings
 from alarm_dispatch.transports.auth import Auth
 from alarm_dispatch.transports.pools import PerLoop
-from alarm_dispatch.transports.reasons import in_plain_words, reply_too_long, timed_out, verdict_of
-from alarm_dispatch.transports.settings import (
-    DEFAULT_MAX_REPLY_BYTES,
-    Headers,
-    checked_cap,
-    checked_proxy,
-    checked_tls,
-    complete,
-    general_headers,
-)
+from alarm_dispatch.transports.reasons import Progress, in_plain_words, reply_too_long
+from alarm_dispatch.transports.settings import DEFAULT_MAX_REPLY_BYTES, Headers
 from alarm_dispatch.transports.tls import ClientCert, make_tls
 from alarm_dispatch.transports.wire import RequestWriter
 
 try:
     import aiohttp
+    from aiohttp import ClientSession
     from aiohttp.abc import AbstractStreamWriter
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ConnectionKey
@@ -46,20 +41,16 @@ _KEEPALIVE = 30.0
 # would take one more of the few threads that look names up, until no other receiver's name is found.
 _ADDRESS_KEPT = 5
 _MAX_RECEIVERS = 4096
-# Kept connections on which a receiver spoke unasked are dropped; a new one that does so fails the attempt.
 _MAX_TRIES = 3
-
 _INTERIM = frozenset({100, *range(102, 200)})  # 101 is the last that is said on a connection
+_WORDS = {
+    aiohttp.InvalidURL: "the URL cannot be requested",
+    aiohttp.ServerDisconnectedError: "the connection was closed without a whole reply",
+    aiohttp.ClientPayloadError: "the reply's body broke off",
+    aiohttp.ClientResponseError: "what came is not an HTTP reply",
+    HttpProcessingError: "what came is not an HTTP reply",
+}
 _FOREIGN = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
-
-
-class _Progress:
-    """Whether any of the body was handed to the connection."""
-
-    __slots__ = ("sent",)
-
-    def __init__(self) -> None:
-        self.sent = False
 
 
 class _Body(aiohttp.Payload):
@@ -67,7 +58,7 @@ class _Body(aiohttp.Payload):
 
     _value: bytes
 
-    def __init__(self, content: bytes, progress: _Progress) -> None:
+    def __init__(self, content: bytes, progress: Progress) -> None:
         super().__init__(content)
         self._size = len(content)
         self._progress = progress
@@ -81,32 +72,14 @@ class _Body(aiohttp.Payload):
 
 
 class _Receiver(aiohttp.ClientRequest):
-    """What aiohttp connects by, and how the requests of one lane to one URL begin.
+    """What aiohttp connects by: one for all requests of a lane to a URL; a session would make one for each."""
 
-    One serves all these requests; aiohttp's session would make one for each.
-    """
-
-    def __init__(
-        self,
-        lane: str,
-        url: str,
-        tls: ssl.SSLContext | None,
-        proxy: tuple[str, Headers] | None,
-        general: Headers,
-    ) -> None:
-        super().__init__(
-            "POST",
-            URL(url),
-            loop=asyncio.get_running_loop(),
-            ssl=tls or True,
-            proxy=None if proxy is None else URL(proxy[0]),
-            proxy_headers=None if proxy is None else dict(proxy[1]),
-        )
+    def __init__(self, lane: str, writer: RequestWriter, url: URL, **settings: Any) -> None:
+        super().__init__("POST", url, loop=asyncio.get_running_loop(), **settings)
+        self.writer = writer
         key = super().connection_key
         # aiohttp keeps connections by this key; with the lane in it, lanes share none.
         self._key = key._replace(proxy_headers_hash=hash((lane, key.proxy_headers_hash)))
-        host = self.url.host_port_subcomponent or ""
-        self.writer = RequestWriter(url, host, general, None if self.is_ssl() or not proxy else proxy[1])
 
     @property
     def connection_key(self) -> ConnectionKey:
@@ -135,7 +108,7 @@ class _Connections:
             if protocol is not None and transport is not None and not protocol.should_close:
                 return connection, protocol, transport
             connection.close()
-        raise TransportError(Verdict.UNREACHABLE, "the receiver spoke before it was asked")
+        raise Progress().failed("the receiver closed its connections, or spoke, before it was asked")
 
     def disown(self) -> None:
         """Keep the connector's finalizer from closing what belongs to a parent process."""
@@ -159,8 +132,7 @@ class AiohttpTransport:
     beside the deadline, and it must belong to the event loop of the dispatcher.
 
     No redirect is followed, no cookie kept, nothing decompressed, no proxy taken from the environment.
-    Raises :class:`~alarm_dispatch.errors.InvalidFieldError` for wrong settings, and importing this module
-    raises ImportError without the extra ``fast``.
+    Raises :class:`~alarm_dispatch.errors.InvalidFieldError` for wrong settings.
     """
 
     keeps_deadline = True
@@ -168,7 +140,7 @@ class AiohttpTransport:
     def __init__(
         self,
         *,
-        session: aiohttp.ClientSession | None = None,
+        session: ClientSession | None = None,
         proxy: str | None = None,
         tls: ssl.SSLContext | None = None,
         ca_file: str | os.PathLike[str] | None = None,
@@ -178,32 +150,33 @@ class AiohttpTransport:
         max_reply_bytes: int = DEFAULT_MAX_REPLY_BYTES,
     ) -> None:
         if session is not None and any((proxy, tls, ca_file, client_cert)):
-            raise InvalidFieldError(
-                "AiohttpTransport.session", "brings its own connections; set proxy and TLS on it instead"
-            )
+            told = "brings its own connections; set proxy and TLS on it instead"
+            raise InvalidFieldError("AiohttpTransport.session", told)
         self._session = session
-        self._proxy = None if proxy is None else checked_proxy("AiohttpTransport", proxy)
-        self._tls = checked_tls("AiohttpTransport", tls, ca_file, client_cert)
-        self._headers = general_headers("AiohttpTransport", headers, auth)
-        self._max_reply_bytes = checked_cap("AiohttpTransport", max_reply_bytes)
+        self._proxy: URL | None = None
+        self._for_proxy: Headers = ()
+        if proxy is not None:
+            bare, self._for_proxy = settings.checked_proxy("AiohttpTransport", proxy)
+            self._proxy = URL(bare)
+        self._tls = settings.checked_tls("AiohttpTransport", tls, ca_file, client_cert)
+        self._headers = settings.general_headers("AiohttpTransport", headers, auth)
+        self._max_reply_bytes = settings.checked_cap("AiohttpTransport", max_reply_bytes)
         self._connections = PerLoop(lambda: _Connections(self._new_receiver), _Connections.disown)
 
     async def send(self, request: Request, *, deadline: float) -> Reply:
         """Carry one request; see :class:`~alarm_dispatch.exchange.Transport`."""
-        progress = _Progress()
+        progress = Progress()
         try:
             async with asyncio.timeout_at(deadline):
                 if self._session is not None:
                     return await self._exchange_by(self._session, request, progress)
                 return await self._exchange(request, progress)
-        except TimeoutError as error:
-            if error.errno is not None:
-                raise _failure(error, progress) from error
-            raise timed_out(sent=progress.sent) from None
+        except TimeoutError:
+            raise progress.timed_out() from None
         except _FOREIGN as error:
-            raise _failure(error, progress) from error
+            raise progress.failed(_told(error)) from error
 
-    async def _exchange(self, request: Request, progress: _Progress) -> Reply:
+    async def _exchange(self, request: Request, progress: Progress) -> Reply:
         connections = self._connections.get()
         receiver = connections.receiver(request.lane, request.url)
         message = receiver.writer.write(request)
@@ -224,14 +197,12 @@ class AiohttpTransport:
         connection.release()
         return Reply(status_code=reply.code, headers=tuple(reply.headers.items()), content=content)
 
-    async def _exchange_by(
-        self, session: aiohttp.ClientSession, request: Request, progress: _Progress
-    ) -> Reply:
+    async def _exchange_by(self, session: ClientSession, request: Request, progress: Progress) -> Reply:
         async with session.request(
             request.method,
             request.url,
             data=_Body(request.content, progress),
-            headers=complete(request.headers, self._headers),
+            headers=settings.complete(request.headers, self._headers),
             skip_auto_headers=("Content-Type",),
             allow_redirects=False,
             auto_decompress=False,
@@ -252,10 +223,15 @@ class AiohttpTransport:
         return content
 
     def _new_receiver(self, lane: str, url: str) -> _Receiver:
-        if self._tls is None and url.startswith("https:"):
+        where, proxy = URL(url), self._proxy
+        if self._tls is None and "https" in (where.scheme, proxy and proxy.scheme):
             # One context for all: each of its own would cost 0.8 MB and 20 ms.
             self._tls = make_tls()
-        return _Receiver(lane, url, self._tls, self._proxy, self._headers)
+        for_proxy = self._for_proxy if proxy and where.scheme == "http" else None
+        writer = RequestWriter(url, where.host_port_subcomponent or "", self._headers, for_proxy)
+        return _Receiver(
+            lane, writer, where, ssl=self._tls or True, proxy=proxy, proxy_headers=dict(self._for_proxy)
+        )
 
     async def aclose(self) -> None:
         """Close all connections that belong to the running loop."""
@@ -264,20 +240,11 @@ class AiohttpTransport:
             await connections.connector.close()
 
 
-def _failure(error: Exception, progress: _Progress) -> TransportError:
-    return TransportError(verdict_of(sent=progress.sent), _told(error))
-
-
 def _told(error: Exception) -> str:
     """The cause in plain words; aiohttp's own hold addresses, or pieces of what was received."""
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"the proxy answered {error.status}"
-    if isinstance(error, aiohttp.InvalidURL):
-        return "the URL cannot be requested"
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "the connection was closed without a whole reply"
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return "the reply's body broke off"
-    if isinstance(error, HttpProcessingError | aiohttp.ClientResponseError):
-        return "what came is not an HTTP reply"
-    return in_plain_words(error)
+    for kind, told in _WORDS.items():
+        if isinstance(error, kind):
+            return told
+    return in_plain_words(error.__cause__ or error)

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 
 import httpx
 
-from alarm_dispatch.errors import InvalidFieldError, TransportError
+from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Reply, Request
 from alarm_dispatch.http_values import check_url
 from alarm_dispatch.transports.auth import Auth
 from alarm_dispatch.transports.pools import LanePools
-from alarm_dispatch.transports.reasons import in_plain_words, reply_too_long, timed_out, verdict_of
+from alarm_dispatch.transports.reasons import Progress, in_plain_words, reply_too_long
 from alarm_dispatch.transports.settings import (
     DEFAULT_MAX_REPLY_BYTES,
     checked_cap,
@@ -46,14 +46,14 @@ _FOREIGN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, Unico
 
 
 class _Body(httpx.AsyncByteStream):
-    """A request's body that remembers whether any of it was handed to the connection."""
+    """A request's body that tells when it is handed to the connection."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, progress: Progress) -> None:
         self._content = content
-        self.started = False
+        self._progress = progress
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        self.started = True
+        self._progress.sent = True
         yield self._content
 
 
@@ -110,16 +110,18 @@ class HttpxTransport:
 
     async def send(self, request: Request, *, deadline: float) -> Reply:
         """Carry one request; see :class:`~alarm_dispatch.exchange.Transport`."""
-        body = _Body(request.content)
+        progress = Progress()
         try:
             async with asyncio.timeout_at(deadline):
-                return await self._exchange(request, body)
+                return await self._exchange(request, _Body(request.content, progress))
         except TimeoutError as error:
             if error.errno is not None:
-                raise _failure(error, body) from error
-            raise timed_out(sent=body.started) from None
+                raise progress.failed(in_plain_words(error)) from error
+            raise progress.timed_out() from None
         except _FOREIGN as error:
-            raise _failure(error, body) from error
+            if isinstance(error, _BEFORE_SENDING):
+                progress.sent = False
+            raise progress.failed(in_plain_words(error)) from error
 
     async def _exchange(self, request: Request, body: _Body) -> Reply:
         headers = list(complete(request.headers, self._headers))
@@ -180,8 +182,3 @@ def _checked_proxy(proxy: str | None) -> httpx.Proxy | None:
         return None
     check_url(proxy, "HttpxTransport.proxy", schemes=("http", "https", "socks5", "socks5h"))
     return httpx.Proxy(proxy)
-
-
-def _failure(error: Exception, body: _Body) -> TransportError:
-    sent = body.started and not isinstance(error, _BEFORE_SENDING)
-    return TransportError(verdict_of(sent=sent), in_plain_words(error))

@@ -9,18 +9,24 @@ from alarm_dispatch.errors import TransportError
 from alarm_dispatch.exchange import Verdict
 from alarm_dispatch.transports.tls import tls_failure
 
-__all__ = ["in_plain_words", "reply_too_long", "timed_out", "verdict_of"]
+__all__ = ["Progress", "in_plain_words", "reply_too_long"]
 
 
-def verdict_of(*, sent: bool) -> Verdict:
-    """What a request without a whole reply is: ``sent`` says whether its body had begun to be written."""
-    return Verdict.UNKNOWN if sent else Verdict.UNREACHABLE
+class Progress:
+    """How far a request came: ``sent`` says whether its body has begun to be written."""
 
+    __slots__ = ("sent",)
 
-def timed_out(*, sent: bool) -> TransportError:
-    """The deadline came."""
-    phase = "waiting for the reply" if sent else "connecting"
-    return TransportError(verdict_of(sent=sent), f"timed out while {phase}")
+    def __init__(self) -> None:
+        self.sent = False
+
+    def failed(self, reason: str) -> TransportError:
+        """There is no whole reply."""
+        return TransportError(Verdict.UNKNOWN if self.sent else Verdict.UNREACHABLE, reason)
+
+    def timed_out(self) -> TransportError:
+        """The deadline came."""
+        return self.failed(f"timed out while {'waiting for the reply' if self.sent else 'connecting'}")
 
 
 def reply_too_long(status_code: int, max_reply_bytes: int) -> TransportError:

@@ -15,9 +15,10 @@ __all__ = ["RequestWriter"]
 _BODYLESS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # RFC 9110, section 5.5: these would end the line, or the header.
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-# RFC 3986: what stands in a path and a query as it is; the rest is written as %XX.
-_IN_PATH = "%/:@!$&'()*+,;=~-._"
-_IN_QUERY = _IN_PATH + "?"
+# What stands in a path and a query as it was written; the rest is written as %XX.  Beyond RFC 3986 this is
+# what browsers and httpx leave alone (URL Standard, path and query percent-encode sets).
+_IN_PATH = "%/:@!$&'()*+,;=~-._[]^|"
+_IN_QUERY = _IN_PATH + "?{}`"
 
 
 class RequestWriter:

@@ -71,7 +71,10 @@ class _Setting:
         return self.run(lambda send: send(timeout, **values))
 
 
-@pytest.fixture(params=["httpx", "httpx with a client", "memory", "function"])
+_KINDS = ["httpx", "httpx with a client", "aiohttp", "aiohttp with a session", "memory", "function"]
+
+
+@pytest.fixture(params=_KINDS)
 def setting(request: pytest.FixtureRequest, loopback_receiver: Any) -> Callable[[Any], _Setting]:
     """Makes a setting with a receiver that plays a script."""
 
@@ -82,9 +85,13 @@ def setting(request: pytest.FixtureRequest, loopback_receiver: Any) -> Callable[
         receiver: LoopbackReceiver = loopback_receiver(script)
         if request.param == "function":
             return _Setting(FunctionTransport(_post), receiver)
-        if request.param == "httpx":
-            return _Setting(HttpxTransport(), receiver)
-        return _Setting(_with_client(), receiver)
+        makers = {
+            "httpx": HttpxTransport,
+            "httpx with a client": _with_client,
+            "aiohttp": _with_aiohttp,
+            "aiohttp with a session": _with_session,
+        }
+        return _Setting(makers[request.param](), receiver)
 
     return make
 
@@ -101,6 +108,35 @@ def _with_client() -> Transport:
 
     client = httpx.AsyncClient(timeout=None, trust_env=False)
     return Owner(client=client)
+
+
+def _with_aiohttp() -> Transport:
+    pytest.importorskip("aiohttp", reason="the extra fast is not installed")
+    from alarm_dispatch.transports.aiohttp import AiohttpTransport
+
+    return AiohttpTransport()
+
+
+def _with_session() -> Transport:
+    aiohttp = pytest.importorskip("aiohttp", reason="the extra fast is not installed")
+    from alarm_dispatch.transports.aiohttp import AiohttpTransport
+
+    class Owner:
+        """A user who opens a session of his own on the loop, and closes it."""
+
+        keeps_deadline = True
+        session: Any = None
+
+        async def send(self, request: Request, *, deadline: float) -> Reply:
+            if self.session is None:
+                self.session = aiohttp.ClientSession()
+            return await AiohttpTransport(session=self.session).send(request, deadline=deadline)
+
+        async def aclose(self) -> None:
+            if self.session is not None:
+                await self.session.close()
+
+    return Owner()
 
 
 def test_it_is_a_transport(setting):
