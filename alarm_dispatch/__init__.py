@@ -1,27 +1,76 @@
 """Outbound alarm callbacks: each vendor's payload built exactly, delivered, confirmed and retried."""
 
-from alarm_dispatch.callbacks import AlarmGroup, Callback
-from alarm_dispatch.delivery import Delivery, DeliveryStatus, DispatchReport
-from alarm_dispatch.dispatcher import AsyncDispatcher, Dispatcher
-from alarm_dispatch.exchange import Attempt, Judgement, Reply, Request, Verdict
-from alarm_dispatch.loading import load_alarm, load_groups
-from alarm_dispatch.model import (
-    Alarm,
-    AlarmState,
-    Anomaly,
-    AnomalyRecord,
-    DimensionLabel,
-    EventCondition,
-    Level,
-    Metric,
-    MetricCondition,
-    Policy,
-    Repeat,
-    RepeatMode,
-    Target,
-    Tenant,
-)
-from alarm_dispatch.schedule import RetrySchedule
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alarm_dispatch.callbacks import AlarmGroup, Callback
+    from alarm_dispatch.delivery import Delivery, DeliveryStatus, DispatchReport
+    from alarm_dispatch.dispatcher import AsyncDispatcher, Dispatcher
+    from alarm_dispatch.exchange import Attempt, Judgement, Reply, Request, Verdict
+    from alarm_dispatch.loading import load_alarm, load_groups
+    from alarm_dispatch.model import (
+        Alarm,
+        AlarmState,
+        Anomaly,
+        AnomalyRecord,
+        DimensionLabel,
+        EventCondition,
+        Level,
+        Metric,
+        MetricCondition,
+        Policy,
+        Repeat,
+        RepeatMode,
+        Target,
+        Tenant,
+    )
+    from alarm_dispatch.schedule import RetrySchedule
+else:
+    # Imported on demand: all of it takes twice as long as httpx does, and whoever only models alarms, or
+    # reads what was loaded, needs a part.  Type checkers read the imports above, so that a name that is not
+    # there stays an error to them.
+    _HOMES = {
+        "callbacks": ("AlarmGroup", "Callback"),
+        "delivery": ("Delivery", "DeliveryStatus", "DispatchReport"),
+        "dispatcher": ("AsyncDispatcher", "Dispatcher"),
+        "exchange": ("Attempt", "Judgement", "Reply", "Request", "Verdict"),
+        "loading": ("load_alarm", "load_groups"),
+        "model": (
+            "Alarm",
+            "AlarmState",
+            "Anomaly",
+            "AnomalyRecord",
+            "DimensionLabel",
+            "EventCondition",
+            "Level",
+            "Metric",
+            "MetricCondition",
+            "Policy",
+            "Repeat",
+            "RepeatMode",
+            "Target",
+            "Tenant",
+        ),
+        "schedule": ("RetrySchedule",),
+    }
+    _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module  # noqa: PLC0415 - a part of what is saved
+
+        if name in _HOME_OF:
+            found = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+            globals()[name] = found
+            return found
+        if name in ("errors", "formats"):
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "Alarm",

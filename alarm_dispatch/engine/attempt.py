@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-import attrs
-from attrs import frozen
+from attrs import define
 
 from alarm_dispatch.errors import DispatcherClosedError, TransportError
 from alarm_dispatch.exchange import Judgement, Reply, Request, Verdict
@@ -14,7 +13,7 @@ from alarm_dispatch.jobs import Job
 __all__ = ["Outcome", "make_request"]
 
 
-@frozen
+@define
 class Outcome:
     """What came of a request: the verdict, the reply if there was one, and the fault if it was ours."""
 
@@ -45,7 +44,9 @@ async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
     reply: Reply | None = None
     try:
         reply = await _send(job, request, deadline)
-        reply = attrs.evolve(reply, request=request)
+        reply = Reply(
+            status_code=reply.status_code, headers=reply.headers, content=reply.content, request=request
+        )
         return Outcome(job.rules.confirmation.judge(reply), reply)
     except TransportError as error:
         return Outcome(Judgement(error.verdict, error.reason))

@@ -39,6 +39,11 @@ _CANCEL_GRACE = 1.0
 # Lanes without work that are kept for their figures and their circuit.
 _KEPT_IDLE = 1_024
 _BUSY_STATUSES = (429, 503)
+# Seconds between two looks at how late the event loop is: 1/64, which adds up without rounding, so that the
+# times of a virtual clock stay exact.
+_PULSE = 0.015625
+# Attempts that a task makes one after the other; then a new one lets the event loop have its turn.
+_TURNS_OF_A_TASK = 32
 
 
 @frozen(kw_only=True)
@@ -76,6 +81,10 @@ class Engine:
         self._counts = dict.fromkeys(DeliveryStatus, 0)
         self._pending = 0
         self._emptied: list[asyncio.Future[None]] = []
+        # A task that has made its attempt, and what it makes next.
+        self._vacant: asyncio.Task[None] | None = None
+        self._handed: tuple[Job, Lane | None, Share | None] | None = None
+        self._pulse: asyncio.TimerHandle | None = None
         self._serving = False
         self._closing = False
         self._ended = False
@@ -215,15 +224,43 @@ class Engine:
         job.state = JobState.IN_FLIGHT
         if share is not None:
             self._window.enter(share)
-        task = self._loop.create_task(self._attempt(job, lane, share, self._loop.time()))
+        if self._pulse is None:
+            self._pulse = self._loop.call_later(_PULSE, self._beat, self._loop.time() + _PULSE)
+        if self._vacant is not None:
+            self._tasks[self._vacant] = job
+            self._vacant, self._handed = None, (job, lane, share)
+            return
+        task = self._loop.create_task(self._work(job, lane, share))
         self._tasks[task] = job
         task.add_done_callback(self._tasks.pop)
 
-    async def _attempt(self, job: Job, lane: Lane | None, share: Share | None, created: float) -> None:
-        """Make one request and do what follows it."""
+    def _beat(self, due: float) -> None:
+        """While anything is in flight: learn how late the event loop is."""
+        self._pulse = None
+        now = self._loop.time()
+        self._window.loop_was_late(now - due)
+        if self._tasks:
+            self._pulse = self._loop.call_later(_PULSE, self._beat, now + _PULSE)
+            self._serve()
+
+    async def _work(self, job: Job, lane: Lane | None, share: Share | None) -> None:
+        """Make an attempt, and then those that may follow: a task for each would cost more than it does."""
+        for left in range(_TURNS_OF_A_TASK - 1, -1, -1):
+            await self._attempt(job, lane, share)
+            self._vacant = asyncio.current_task() if left and not self._ended else None
+            try:
+                self._serve()
+            finally:
+                self._vacant = None
+                handed, self._handed = self._handed, None
+            if handed is None:
+                return
+            job, lane, share = handed
+
+    async def _attempt(self, job: Job, lane: Lane | None, share: Share | None) -> None:
+        """Make one request and do what follows it, save for those that may be sent next."""
         number = len(job.attempts) + 1
         started, started_at = self._loop.time(), self._settings.clock.now()
-        self._window.started_after(started - created)
         if number == 1:
             job.first_started = started
         outcome = await make_request(job, job.request(number), started + job.rules.timeout)
@@ -256,7 +293,6 @@ class Engine:
         if lane is not None:
             self._enroll(lane)
         self._unblock()
-        self._serve()
 
     def _decide(
         self, job: Job, attempt: Attempt, reply: Reply | None, now: float
@@ -367,6 +403,8 @@ class Engine:
             # A transport that swallows its cancellation goes on by itself; the handle gets its end now.
             _log.warning("transport %r ignored its cancellation", job.transport)
             self._report(job, closed)
+        if self._pulse is not None:
+            self._pulse.cancel()
         await self._close_transports()
 
     async def _close_transports(self) -> None:

@@ -6,10 +6,11 @@ import enum
 
 __all__ = ["Share", "Window"]
 
-# A new task should get its first turn within this time; later than that the loop has too much to do.
-_LATE = 0.002
-_EARLY = 0.001
+# In seconds: by then a timer of the loop should fire; later than that it has too much to do at once.
+_LATE = 0.003
+_EARLY = 0.0015
 _LEAST = 16
+_AT_FIRST = 64
 
 
 class Share(enum.Enum):
@@ -45,7 +46,7 @@ class Window:
         self._doubtful_limit = max(1, limit // 2)
         self._further_limit = max(1, limit // 4)
         self._most = max(1, limit - self._doubtful_limit)
-        self._room = self._most
+        self._room = min(self._most, _AT_FIRST)
         self._answering = 0
         self._doubtful = 0
 
@@ -76,9 +77,9 @@ class Window:
         else:
             self._doubtful -= 1
 
-    def started_after(self, delay: float) -> None:
-        """Learn from the seconds that a request's task waited for its first turn."""
-        if delay > _LATE:
-            self._room = max(min(_LEAST, self._most), self._room - 1)
-        elif delay < _EARLY and self._answering >= self._room - 1:
-            self._room = min(self._most, self._room + 1)
+    def loop_was_late(self, seconds: float) -> None:
+        """Learn by how much a timer of the event loop was late."""
+        if seconds > _LATE:
+            self._room = max(min(_LEAST, self._most), self._room * 3 // 4)
+        elif seconds < _EARLY and self._answering >= self._room:
+            self._room = min(self._most, self._room + self._room // 4 + 1)
