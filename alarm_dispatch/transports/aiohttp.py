@@ -72,7 +72,7 @@ class _Body(aiohttp.Payload):
 
 
 class _Receiver(aiohttp.ClientRequest):
-    """What aiohttp connects by: one for all requests of a lane to a URL; a session would make one for each."""
+    """What aiohttp connects by: one for all requests of a lane to a URL, where a session makes many."""
 
     def __init__(self, lane: str, writer: RequestWriter, url: URL, **settings: Any) -> None:
         super().__init__("POST", url, loop=asyncio.get_running_loop(), **settings)
