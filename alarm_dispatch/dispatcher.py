@@ -214,13 +214,7 @@ class AsyncDispatcher(_Settings):
 
         Further submits are taken meanwhile, and waited for as well.
         """
-        if self._engine is not None:
-            try:
-                async with asyncio.timeout(timeout):
-                    await self._engine.drain()
-            except TimeoutError:
-                return False
-        return True
+        return self._engine is None or await self._engine.drain(timeout)
 
     def stats(self) -> DispatcherStats:
         """What the dispatcher does now.
@@ -235,9 +229,8 @@ class AsyncDispatcher(_Settings):
         A delivery that waits for a later attempt ends at once; every handle gets its result.
         """
         self._closed = True
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            await engine.close(timeout)
+        if self._engine is not None:
+            await self._engine.close(timeout)
 
     def _running(self) -> Engine:
         if self._closed:
@@ -324,13 +317,7 @@ class Dispatcher(_Settings):
         return thread is None or thread.run(self._drain_engine(timeout)).result()
 
     async def _drain_engine(self, timeout: float | None) -> bool:  # noqa: ASYNC109 - handed on
-        if self._engine is not None:
-            try:
-                async with asyncio.timeout(timeout):
-                    await self._engine.drain()
-            except TimeoutError:
-                return False
-        return True
+        return await self._running_engine().drain(timeout)
 
     def stats(self) -> DispatcherStats:
         """What the dispatcher does now; it may be called from any thread, also from a hook.

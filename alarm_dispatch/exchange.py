@@ -10,6 +10,7 @@ import attrs
 from attrs import field, frozen
 
 from alarm_dispatch.redaction import redact_headers, redact_url
+from alarm_dispatch.values import enum_member
 
 __all__ = ["Attempt", "Judgement", "Reply", "Request", "Transport", "Verdict"]
 
@@ -67,11 +68,15 @@ class Reply:
         return next((value for key, value in self.headers if key.lower() == wanted), None)
 
 
+def _verdict(value: Verdict | str) -> Verdict:
+    return enum_member(Verdict, value, "Judgement.verdict")
+
+
 @frozen
 class Judgement:
     """What a confirmation says of a reply: a verdict, and why, for people."""
 
-    verdict: Verdict
+    verdict: Verdict = field(converter=_verdict)
     reason: str = ""
 
 

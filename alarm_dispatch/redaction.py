@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
-__all__ = ["MASK", "redact_headers", "redact_url"]
+__all__ = ["MASK", "presentable", "redact_headers", "redact_url"]
 
 MASK = "***"
 
-# A part this long with both letters and digits is a token more often than a word.  Any character may be
-# in it: a Telegram bot's has a colon.
-_TOKEN = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z]).{20,}", re.DOTALL)
+# A part this long with both letters and digits is a token more often than a word, and so is one of letters
+# or digits alone without any break, or of hexadecimal digits.  Any character may be in the first kind: a
+# Telegram bot's has a colon.
+_TOKEN = re.compile(
+    r"(?=.*[0-9])(?=.*[A-Za-z]).{20,}|[A-Za-z0-9]{24,}|(?=.*[0-9])[0-9a-fA-F]{16,}", re.DOTALL
+)
 
 
 def redact_url(url: str) -> str:
@@ -34,6 +37,28 @@ def redact_url(url: str) -> str:
 
 def _masked(part: str) -> str:
     return MASK if _TOKEN.fullmatch(part) else part
+
+
+def presentable(text: str, url: str, headers: tuple[tuple[str, str], ...]) -> str:
+    """Foreign text about a request, without what the request's URL and headers hold, and not too long.
+
+    Libraries and receivers quote what they were given: a URL with its key, an Authorization header.
+    """
+    text = text.replace(url, redact_url(url))
+    secrets = [value for _, value in headers]
+    secrets += [pair.partition("=")[2] for pair in urlsplit(url).query.split("&")]
+    secrets += [part for part in urlsplit(url).path.split("/") if _masked(part) == MASK]
+    for secret in secrets:
+        for form in (secret, secret.rpartition(" ")[2], unquote_plus(secret)):
+            if len(form) >= _LEAST_SECRET:
+                text = text.replace(form, MASK)
+    text = "".join(character if character.isprintable() else "�" for character in text[: _MOST_SHOWN + 1])
+    return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 1] + "…"
+
+
+# Shorter values ("1", "json") are no secrets, and masking them would garble every text.
+_LEAST_SECRET = 5
+_MOST_SHOWN = 200
 
 
 def redact_headers(headers: tuple[tuple[str, str], ...]) -> str:

@@ -9,6 +9,7 @@ from attrs import define
 from alarm_dispatch.errors import DispatcherClosedError, TransportError
 from alarm_dispatch.exchange import Judgement, Reply, Request, Verdict
 from alarm_dispatch.jobs import Job
+from alarm_dispatch.redaction import presentable
 
 __all__ = ["Outcome", "make_request"]
 
@@ -37,7 +38,7 @@ class Outcome:
 
 
 async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
-    """Carry the request and judge the reply; it never raises.
+    """Carry the request and judge the reply; it does not raise.
 
     ``deadline`` is a time of the running loop.
     """
@@ -47,9 +48,11 @@ async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
         reply = Reply(
             status_code=reply.status_code, headers=reply.headers, content=reply.content, request=request
         )
-        return Outcome(job.rules.confirmation.judge(reply), reply)
+        judgement = job.rules.confirmation.judge(reply)
+        if not isinstance(judgement, Judgement):
+            raise TypeError(f"the confirmation answered with a {type(judgement).__name__}, not a Judgement")
     except TransportError as error:
-        return Outcome(Judgement(error.verdict, error.reason))
+        return Outcome(Judgement(error.verdict, presentable(error.reason, request.url, request.headers)))
     except asyncio.CancelledError:
         # Only closing cancels attempts (or the end of the loop they run on).
         told = "the dispatcher was closed while the request was in flight"
@@ -57,8 +60,12 @@ async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
             Judgement(Verdict.UNKNOWN, "cancelled when the dispatcher was closed"),
             fault=DispatcherClosedError(told),
         )
-    except Exception as error:  # noqa: BLE001 - a transport's or confirmation's fault fails its delivery only
-        return Outcome(Judgement(Verdict.UNKNOWN, f"{type(error).__name__}: {error}"), reply, error)
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it fails this delivery and is told there
+        told = presentable(f"{type(error).__name__}: {error}", request.url, request.headers)
+        return Outcome(Judgement(Verdict.UNKNOWN, told), reply, error)
+    return Outcome(judgement, reply)
 
 
 async def _send(job: Job, request: Request, deadline: float) -> Reply:

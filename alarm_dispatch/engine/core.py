@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
-import weakref
-from collections import OrderedDict
 from collections.abc import Callable
 
 import attrs
@@ -19,13 +16,14 @@ from alarm_dispatch.engine.attempt import make_request
 from alarm_dispatch.engine.backlog import Backlog
 from alarm_dispatch.engine.heap import TimerHeap
 from alarm_dispatch.engine.lanes import Lane
+from alarm_dispatch.engine.queues import Queues
 from alarm_dispatch.engine.stats import DispatcherStats, lane_stats
-from alarm_dispatch.engine.turns import Turns
-from alarm_dispatch.engine.window import Share, Window
+from alarm_dispatch.engine.users import TransportsInUse
+from alarm_dispatch.engine.window import Share
 from alarm_dispatch.errors import DeliveryExpiredError, DispatcherClosedError
-from alarm_dispatch.exchange import Attempt, Reply, Transport, Verdict
+from alarm_dispatch.exchange import Attempt, Reply, Verdict
 from alarm_dispatch.jobs import Job, JobState
-from alarm_dispatch.limits import Circuit, as_circuit, retry_after
+from alarm_dispatch.limits import Circuit, retry_after
 
 __all__ = ["Engine", "EngineSettings", "Hook"]
 
@@ -36,12 +34,12 @@ _log = logging.getLogger("alarm_dispatch")
 
 # Seconds that cancelled requests get to clean up, when the dispatcher is closed.
 _CANCEL_GRACE = 1.0
-# Lanes without work that are kept for their figures and their circuit.
-_KEPT_IDLE = 1_024
 _BUSY_STATUSES = (429, 503)
+_FINAL = (Verdict.CONFIRMED, Verdict.REFUSED)
 # Seconds between two looks at how late the event loop is: 1/64, which adds up without rounding, so that the
-# times of a virtual clock stay exact.
+# times of a virtual clock stay exact.  With fewer tasks than this there is nothing to be learned.
 _PULSE = 0.015625
+_BUSY_TASKS = 12
 # Attempts that a task makes one after the other; then a new one lets the event loop have its turn.
 _TURNS_OF_A_TASK = 32
 
@@ -69,15 +67,10 @@ class Engine:
     def __init__(self, settings: EngineSettings) -> None:
         self._loop = asyncio.get_running_loop()
         self._settings = settings
-        self._lanes: dict[str, Lane] = {}
-        self._idle: OrderedDict[str, Lane] = OrderedDict()
-        self._turns = Turns()
-        self._window = Window(settings.limit)
-        # Lanes that wait for a place, by the share of the window that they would take it from.
-        self._blocked: dict[Share, OrderedDict[str, Lane]] = {share: OrderedDict() for share in Share}
         self._timers: TimerHeap[Job | Lane] = TimerHeap(self._loop, self._due)
+        self._queues = Queues(settings.limit, settings.circuit, self._timers.push)
+        self._transports = TransportsInUse(self._loop)
         self._tasks: dict[asyncio.Task[None], Job] = {}
-        self._transports: weakref.WeakValueDictionary[int, Transport] = weakref.WeakValueDictionary()
         self._counts = dict.fromkeys(DeliveryStatus, 0)
         self._pending = 0
         self._emptied: list[asyncio.Future[None]] = []
@@ -92,25 +85,25 @@ class Engine:
     # -- in
 
     def add(self, job: Job) -> None:
-        """Take a job in; its ticket is told in the end, whatever happens."""
-        if self._refuses(job):
-            return
+        """Take a job in; its ticket is told in the end, whatever happens.
+
+        Not after :meth:`close`: the dispatchers take nothing then.
+        """
         self._pending += 1
         job.submitted = self._loop.time()
-        lane = self._lane_of(job)
+        lane = self._queues.lane_of(job.callback)
         if job.callback.supersede:
             for older in lane.supersede(job.alarm_id):
-                self._report(older, None, DeliveryStatus.SUPERSEDED)
                 lane.superseded += 1
+                self._report(older, None, DeliveryStatus.SUPERSEDED)
         if lane.push(job):
-            self._make_ready(job, lane)
+            self._queues.make_ready(job, lane)
             self._serve()
 
     def add_now(self, job: Job) -> None:
         """Take in a job that waits for no other: the verification of a URL."""
-        if not self._refuses(job):
-            self._pending += 1
-            self._start(job, None, None)
+        self._pending += 1
+        self._start(job, None, None)
 
     def tell(self, event: Attempt | Delivery) -> None:
         """Tell the hooks; what one of them raises is logged and harms nobody."""
@@ -126,33 +119,7 @@ class Engine:
         self._settings.backlog.release()
         self.tell(delivery)
 
-    def _refuses(self, job: Job) -> bool:
-        if self._closing:
-            self._pending += 1
-            self._report(job, DispatcherClosedError("the dispatcher is closed"))
-        return self._closing
-
-    def _lane_of(self, job: Job) -> Lane:
-        callback = job.callback
-        key = callback.lane
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = Lane(key=key, name=callback.name, limit=callback.limit)
-        elif not lane.pending:
-            self._idle.pop(key, None)
-        if lane.settings_of is not callback:
-            # The same receiver may be written several times; its latest settings count.
-            own = callback.circuit
-            circuit = self._settings.circuit if own is None else as_circuit(own, "circuit")
-            lane.adopt(callback, circuit)
-        return lane
-
     # -- whose turn it is
-
-    def _make_ready(self, job: Job, lane: Lane) -> None:
-        job.state = JobState.READY
-        lane.ready[job.level].append(job)
-        self._turns.enroll(lane, job.level)
 
     def _serve(self) -> None:
         """Start what may be started, in turn."""
@@ -160,88 +127,57 @@ class Engine:
             return  # a hook or a ticket's waiter submitted something; the outer call sees to it
         self._serving = True
         try:
-            while not self._window.full and (turn := self._turns.next()) is not None:
-                self._serve_turn(*turn)
+            while (turn := self._queues.next(now := self._loop.time())) is not None:
+                job, lane, share = turn
+                if self._expired(job, now):
+                    self._settle(job, lane, _too_old(job))
+                    self._queues.bring_back(lane)
+                    continue
+                lane.started(now)
+                self._queues.window.enter(share)
+                self._start(job, lane, share)
         finally:
             self._serving = False
 
-    def _serve_turn(self, lane: Lane, level: int) -> None:
-        queue = lane.ready[level]
-        while queue and queue[0].state is not JobState.READY:
-            queue.popleft()  # superseded or ended while it stood here
-        if not queue or not self._may_send(lane):
-            return
-        job = queue.popleft()
-        if queue:
-            self._turns.enroll(lane, level)
-        if self._expired(job, self._loop.time()):
-            self._settle(job, lane, _too_old(job))
-            return
-        self._turns.charge(level)
-        share = Share.of(answered=lane.answered, in_flight=lane.in_flight)
-        lane.started(self._loop.time())
-        self._start(job, lane, share)
-
-    def _may_send(self, lane: Lane) -> bool:
-        """Whether the lane may send one more; when not, something is set to bring it back."""
-        if lane.in_flight >= lane.limit:
-            return False  # an end brings it back
-        now = self._loop.time()
-        free_at = lane.free_at(now)
-        if free_at is None:
-            return False  # the end of the probe brings it back
-        if free_at > now:
-            if lane.wakes_at is None or free_at < lane.wakes_at:
-                lane.wakes_at = free_at
-                self._timers.push(free_at, lane)
-            return False
-        share = Share.of(answered=lane.answered, in_flight=lane.in_flight)
-        if self._window.admits(share):
-            return True
-        self._blocked[share][lane.key] = lane  # an end in that share brings it back
-        return False
-
-    def _enroll(self, lane: Lane) -> None:
-        for level, queue in enumerate(lane.ready):
-            if queue:
-                self._turns.enroll(lane, level)
-
     def _due(self, item: Job | Lane) -> None:
-        if isinstance(item, Job):
-            if item.state is JobState.WAITING:
-                self._make_ready(item, self._lanes[item.callback.lane])
-        else:
-            item.wakes_at = None
-            self._enroll(item)
+        if isinstance(item, Lane):
+            self._queues.woken(item)
+        elif item.state is JobState.WAITING:
+            self._queues.make_ready(item, self._queues.lane_of(item.callback))
         self._serve()
 
     # -- an attempt
 
     def _start(self, job: Job, lane: Lane | None, share: Share | None) -> None:
-        if id(job.transport) not in self._transports and hasattr(job.transport, "aclose"):
-            with contextlib.suppress(TypeError):  # a transport that cannot be referred to weakly
-                self._transports[id(job.transport)] = job.transport
+        self._transports.use(job.transport)
         job.state = JobState.IN_FLIGHT
-        if share is not None:
-            self._window.enter(share)
-        if self._pulse is None:
-            self._pulse = self._loop.call_later(_PULSE, self._beat, self._loop.time() + _PULSE)
         if self._vacant is not None:
             self._tasks[self._vacant] = job
             self._vacant, self._handed = None, (job, lane, share)
             return
         task = self._loop.create_task(self._work(job, lane, share))
         self._tasks[task] = job
-        task.add_done_callback(self._tasks.pop)
+        task.add_done_callback(self._task_ended)
+        if self._pulse is None and len(self._tasks) > _BUSY_TASKS:
+            self._pulse = self._loop.call_later(_PULSE, self._beat, self._loop.time() + _PULSE)
 
     def _beat(self, due: float) -> None:
-        """While anything is in flight: learn how late the event loop is."""
-        self._pulse = None
+        """While much is in flight: learn how late the event loop is."""
         now = self._loop.time()
-        self._window.loop_was_late(now - due)
-        if self._tasks:
-            self._pulse = self._loop.call_later(_PULSE, self._beat, now + _PULSE)
-            self._serve()
+        self._queues.window.loop_was_late(now - due)
+        self._pulse = self._loop.call_later(_PULSE, self._beat, now + _PULSE)
+        self._queues.unblock()
+        self._serve()
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        job = self._tasks.pop(task)
+        if not self._tasks and self._pulse is not None:
+            self._pulse.cancel()
+            self._pulse = None
+        # A task that was cancelled before its first step, or broke: its handle must not wait for ever.
+        fault = None if task.cancelled() else task.exception()
+        if job.state is not JobState.SETTLED and (fault is not None or task.cancelled()):
+            self._report(job, fault or DispatcherClosedError("the dispatcher was closed before it was sent"))
 
     async def _work(self, job: Job, lane: Lane | None, share: Share | None) -> None:
         """Make an attempt, and then those that may follow: a task for each would cost more than it does."""
@@ -282,7 +218,7 @@ class Engine:
         if lane is not None:
             lane.ended(ended, answered=outcome.answered, confirmed=outcome.confirmed)
         if share is not None:
-            self._window.leave(share)
+            self._queues.window.leave(share)
         self.tell(attempt)
         if attempt.retry_in is None:
             self._settle(job, lane, fault)
@@ -291,8 +227,10 @@ class Engine:
             job.state = JobState.WAITING
             self._timers.push(ended + attempt.retry_in, job)
         if lane is not None:
-            self._enroll(lane)
-        self._unblock()
+            self._queues.bring_back(lane)
+        self._queues.unblock()
+        if isinstance(fault, KeyboardInterrupt):
+            raise fault  # the delivery is settled; the person at the keyboard wants more than that
 
     def _decide(
         self, job: Job, attempt: Attempt, reply: Reply | None, now: float
@@ -321,12 +259,6 @@ class Engine:
         max_age = job.callback.max_age
         return max_age is not None and now - job.submitted > max_age
 
-    def _unblock(self) -> None:
-        """Let those that waited for a place have turns again, one for each share that has room."""
-        for share, lanes in self._blocked.items():
-            if lanes and self._window.admits(share):
-                self._enroll(lanes.popitem(last=False)[1])
-
     # -- out
 
     def _settle(self, job: Job, lane: Lane | None, error: BaseException | None) -> None:
@@ -340,9 +272,9 @@ class Engine:
             lane.failed += 1
         self._report(job, error)
         if following is not None:
-            self._make_ready(following, lane)
+            self._queues.make_ready(following, lane)
         elif not lane.pending:
-            self._rest(lane)
+            self._queues.rest(lane)
 
     def _report(self, job: Job, error: BaseException | None, status: DeliveryStatus | None = None) -> None:
         if job.state is JobState.SETTLED:
@@ -360,61 +292,60 @@ class Engine:
                     waiter.set_result(None)
             self._emptied.clear()
 
-    def _rest(self, lane: Lane) -> None:
-        """Keep a lane without work for a while; callbacks made anew for each alarm must not pile up."""
-        self._idle[lane.key] = lane
-        if len(self._idle) > _KEPT_IDLE:
-            key, _ = self._idle.popitem(last=False)
-            del self._lanes[key]
-
-    async def drain(self) -> None:
-        """Wait until every job is settled."""
-        if self._pending:
-            waiter = self._loop.create_future()
-            self._emptied.append(waiter)
-            await waiter
+    async def drain(self, timeout: float | None) -> bool:  # noqa: ASYNC109 - it answers, others raise
+        """Wait until every job is settled; False when ``timeout`` seconds were over."""
+        if not self._pending:
+            return True
+        waiter = self._loop.create_future()
+        self._emptied.append(waiter)
+        try:
+            async with asyncio.timeout(timeout):
+                await waiter
+        except TimeoutError:
+            return False
+        return True
 
     async def close(self, timeout: float) -> None:  # noqa: ASYNC109 - it ends by itself, others may not
         """Take nothing more; let what is due go on for ``timeout`` seconds; then end everything.
 
         Jobs that wait for a later attempt end at once, failed with
-        :class:`~alarm_dispatch.errors.DispatcherClosedError`.  When this returns every job is settled.
+        :class:`~alarm_dispatch.errors.DispatcherClosedError`.  When this returns, or is cancelled, every job
+        is settled or about to be.
         """
         self._closing = True
         closed = DispatcherClosedError("the dispatcher was closed before the next attempt")
         for item in self._timers.clear():
             if isinstance(item, Job) and item.state is JobState.WAITING:
-                self._settle(item, self._lanes[item.callback.lane], closed)
-        self._serve()
-        until = self._loop.time() + timeout
-        while self._tasks and (remaining := until - self._loop.time()) > 0:
-            await asyncio.wait(self._tasks, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
-        self._ended = True
-        unsent = DispatcherClosedError("the dispatcher was closed before it was sent")
-        for lane in self._lanes.values():
-            for job in lane.jobs():
-                if job.state is not JobState.IN_FLIGHT:
-                    self._report(job, unsent)
-        for task in self._tasks:
-            task.cancel()
+                self._settle(item, self._queues.lane_of(item.callback), closed)
+        try:
+            if timeout > 0:
+                self._serve()
+                await self._until_idle(timeout)
+        finally:
+            self._abort()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_CANCEL_GRACE)
         for job in list(self._tasks.values()):
             # A transport that swallows its cancellation goes on by itself; the handle gets its end now.
             _log.warning("transport %r ignored its cancellation", job.transport)
             self._report(job, closed)
-        if self._pulse is not None:
-            self._pulse.cancel()
-        await self._close_transports()
+        await self._transports.aclose(_CANCEL_GRACE)
 
-    async def _close_transports(self) -> None:
-        """Let the transports close what they hold on this loop; one that hangs or raises harms nobody."""
-        for transport in list(self._transports.values()):
-            try:
-                async with asyncio.timeout(_CANCEL_GRACE):
-                    await transport.aclose()  # type: ignore[attr-defined]  # only those that have it are kept
-            except Exception:  # noqa: BLE001 - the deliveries are settled; this is only told
-                _log.exception("transport %r could not be closed", transport)
+    async def _until_idle(self, timeout: float) -> None:  # noqa: ASYNC109 - handed on
+        until = self._loop.time() + timeout
+        while self._tasks and (remaining := until - self._loop.time()) > 0:
+            await asyncio.wait(self._tasks, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
+
+    def _abort(self) -> None:
+        """End what is not in flight, and cancel what is."""
+        self._ended = True
+        unsent = DispatcherClosedError("the dispatcher was closed before it was sent")
+        for lane in self._queues.lanes:
+            for job in lane.jobs():
+                if job.state is not JobState.IN_FLIGHT:
+                    self._report(job, unsent)
+        for task in self._tasks:
+            task.cancel()
 
     def stats(self) -> DispatcherStats:
         """The figures of now."""
@@ -425,11 +356,8 @@ class Engine:
             delivered=self._counts[DeliveryStatus.DELIVERED],
             failed=self._counts[DeliveryStatus.FAILED],
             superseded=self._counts[DeliveryStatus.SUPERSEDED],
-            lanes=tuple(lane_stats(lane, now) for lane in self._lanes.values()),
+            lanes=tuple(lane_stats(lane, now) for lane in self._queues.lanes),
         )
-
-
-_FINAL = (Verdict.CONFIRMED, Verdict.REFUSED)
 
 
 def _too_old(job: Job) -> DeliveryExpiredError:

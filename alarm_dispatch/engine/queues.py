@@ -1,0 +1,121 @@
+"""Which job may be sent next: lanes, turns and the window together, without a clock or a socket."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+
+from alarm_dispatch.callbacks import Callback
+from alarm_dispatch.engine.lanes import Lane
+from alarm_dispatch.engine.turns import Turns
+from alarm_dispatch.engine.window import Share, Window
+from alarm_dispatch.jobs import Job, JobState
+from alarm_dispatch.limits import Circuit, as_circuit
+
+__all__ = ["Queues"]
+
+# Lanes without work that are kept for their figures and their circuit.
+_KEPT_IDLE = 1_024
+
+
+class Queues:
+    """Every lane, and whose turn it is.
+
+    ``limit`` is of requests in flight over all lanes, ``circuit`` that of callbacks without one of their
+    own, ``wake_at`` is asked to call :meth:`woken` with a lane at a time.
+    """
+
+    def __init__(
+        self, limit: int, circuit: Circuit | None, wake_at: Callable[[float, Lane], object]
+    ) -> None:
+        self.window = Window(limit)
+        self._circuit = circuit
+        self._wake_at = wake_at
+        self._lanes: dict[str, Lane] = {}
+        self._idle: OrderedDict[str, Lane] = OrderedDict()
+        self._turns = Turns()
+        # Lanes that wait for a place, by the share of the window that they would take it from.
+        self._blocked: dict[Share, OrderedDict[str, Lane]] = {share: OrderedDict() for share in Share}
+
+    @property
+    def lanes(self) -> Iterable[Lane]:
+        """All lanes, also those without work that are still known."""
+        return self._lanes.values()
+
+    def lane_of(self, callback: Callback) -> Lane:
+        """The callback's lane, by the callback's settings."""
+        key = callback.lane
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(key=key)
+        elif not lane.pending:
+            self._idle.pop(key, None)
+        if lane.settings_of is not callback:
+            # The same receiver may be written several times; its latest settings count.
+            own = callback.circuit
+            lane.adopt(callback, self._circuit if own is None else as_circuit(own, "circuit"))
+        return lane
+
+    def make_ready(self, job: Job, lane: Lane) -> None:
+        """Let the job be sent when it is its turn."""
+        job.state = JobState.READY
+        lane.ready[job.level].append(job)
+        self._turns.enroll(lane, job.level)
+
+    def next(self, now: float) -> tuple[Job, Lane, Share] | None:
+        """The job to be sent now, with the share of the window that it takes its place from."""
+        while not self.window.full and (turn := self._turns.next()) is not None:
+            lane, level = turn
+            queue = lane.ready[level]
+            while queue and queue[0].state is not JobState.READY:
+                queue.popleft()  # superseded or ended while it stood here
+            if not queue or not self._may_send(lane, now):
+                continue
+            job = queue.popleft()
+            if queue:
+                self._turns.enroll(lane, level)
+            self._turns.charge(level)
+            return job, lane, Share.of(answered=lane.answered, in_flight=lane.in_flight)
+        return None
+
+    def _may_send(self, lane: Lane, now: float) -> bool:
+        """Whether the lane may send one more; when not, something is set to bring it back."""
+        if lane.in_flight >= lane.limit:
+            return False  # an end brings it back
+        free_at = lane.free_at(now)
+        if free_at is None:
+            return False  # the end of the probe brings it back
+        if free_at > now:
+            if lane.wakes_at is None or free_at < lane.wakes_at:
+                lane.wakes_at = free_at
+                self._wake_at(free_at, lane)
+            return False
+        share = Share.of(answered=lane.answered, in_flight=lane.in_flight)
+        if self.window.admits(share):
+            return True
+        self._blocked[share][lane.key] = lane  # an end in that share brings it back
+        return False
+
+    def bring_back(self, lane: Lane) -> None:
+        """Let the lane have turns for all that it has ready."""
+        for level, queue in enumerate(lane.ready):
+            if queue:
+                self._turns.enroll(lane, level)
+
+    def woken(self, lane: Lane) -> None:
+        """The time has come that the lane waited for."""
+        lane.wakes_at = None
+        self.bring_back(lane)
+
+    def unblock(self) -> None:
+        """Let those that waited for a place have turns again, one for each share that has room."""
+        for share, lanes in self._blocked.items():
+            if lanes and self.window.admits(share):
+                self.bring_back(lanes.popitem(last=False)[1])
+
+    def rest(self, lane: Lane) -> None:
+        """Keep a lane without work for a while; callbacks made anew for each alarm must not pile up."""
+        self._idle[lane.key] = lane
+        if len(self._idle) > _KEPT_IDLE:
+            key, _ = self._idle.popitem(last=False)
+            del self._lanes[key]

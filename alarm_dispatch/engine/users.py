@@ -1,0 +1,52 @@
+"""Who closes a transport: the last dispatcher of an event loop that used it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import weakref
+
+from alarm_dispatch.exchange import Transport
+
+__all__ = ["TransportsInUse"]
+
+_log = logging.getLogger("alarm_dispatch")
+
+# How many engines of a loop use a transport.  A transport may be shared, and what it holds belongs to
+# the loop it was used on.
+_USERS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, int]] = weakref.WeakKeyDictionary()
+
+
+class TransportsInUse:
+    """The transports that one engine has used and that can be closed."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._users = _USERS.setdefault(loop, {})
+        self._used: weakref.WeakValueDictionary[int, Transport] = weakref.WeakValueDictionary()
+
+    def use(self, transport: Transport) -> None:
+        """Note that the engine uses it."""
+        key = id(transport)
+        if key not in self._used and hasattr(transport, "aclose"):
+            with contextlib.suppress(TypeError):  # a transport that cannot be referred to weakly
+                self._used[key] = transport
+                self._users[key] = self._users.get(key, 0) + 1
+                weakref.finalize(transport, self._users.pop, key, None)
+
+    async def aclose(self, grace: float) -> None:
+        """Let those that no other engine of this loop uses close what they hold on it.
+
+        One that raises, or takes more than ``grace`` seconds, harms nobody.
+        """
+        for key, transport in list(self._used.items()):
+            self._users[key] -= 1
+            if self._users[key]:
+                continue
+            del self._users[key]
+            try:
+                async with asyncio.timeout(grace):
+                    await transport.aclose()  # type: ignore[attr-defined]  # only those that have it are kept
+            except Exception:  # noqa: BLE001 - the deliveries are settled; this is only told
+                _log.exception("transport %r could not be closed", transport)
+        self._used.clear()
