@@ -167,8 +167,9 @@ def _is_scalar_union(kind: Any) -> bool:
 
 def _scalar_union(kind: Any) -> Any:
     allowed = set(get_args(kind))
-    wanted = " or ".join(told for scalar, told in _SCALARS.items() if scalar in allowed - {type(None)})
     taken = allowed | {int} if float in allowed else allowed
+    named = allowed - ({type(None), int} if float in allowed else {type(None)})
+    wanted = " or ".join(told for scalar, told in _SCALARS.items() if scalar in named)
 
     def structure(value: Any, _type: Any) -> Any:
         if value.__class__ in taken:
@@ -236,7 +237,7 @@ def problems_of(error: BaseException, path: str = "$") -> Iterator[tuple[str, st
 def _joined(path: str, field: str) -> str:
     """The path of an object's field: the class's own name gives way to the path that is known."""
     rest = field.partition(".")[2]
-    name = re.split(r"[.\[]", rest, maxsplit=1)[0]
+    name = re.split(r"[.\[ ]", rest, maxsplit=1)[0]
     if not name:
         return path
     return path + rest[len(name) :] if path.endswith(f".{name}") else f"{path}.{rest}"

@@ -58,7 +58,7 @@ def _word(value: Any, _type: Any) -> str:
 
 
 def _metric(value: Any, _type: Any) -> Any:
-    return value if isinstance(value, str) else _plain_metric(value, Metric)
+    return Metric(name=value) if isinstance(value, str) else _plain_metric(value, Metric)
 
 
 def _condition(value: Any, _type: Any) -> Any:
