@@ -253,9 +253,4 @@ def at_key(path: str, key: object) -> str:
 
 
 def _told(error: BaseException) -> str:
-    message = str(error.args[0]) if error.args else type(error).__name__
-    if "object has no attribute 'items'" in message:
-        return "must be a mapping"
-    if "is not iterable" in message:
-        return "must be a list"
-    return message
+    return str(error) or type(error).__name__
