@@ -1,6 +1,11 @@
 """How the documentation is built."""
 
 from importlib.metadata import version as version_of
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
 
 project = "alarm_dispatch"
 author = "The alarm_dispatch maintainers"
@@ -25,3 +30,40 @@ html_theme = "furo"
 html_title = f"alarm_dispatch {release}"
 html_static_path = ["_static"]
 html_show_sphinx = False
+
+
+class CommandHelp(SphinxDirective):
+    """Shows what ``alarm-dispatch COMMAND --help`` prints, so that it cannot differ from the command."""
+
+    optional_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """The help as a block of text."""
+        try:
+            from alarm_dispatch.cli.app import command_line  # noqa: PLC0415 - it needs the extra cli
+        except ImportError as error:
+            raise self.error("the documentation of the command line needs the extra 'cli'") from error
+        context = click_context(command_line, "alarm-dispatch")
+        for name in self.arguments:
+            context = click_context(command_line.commands[name], name, parent=context)
+        return [nodes.literal_block(text=context.get_help(), language="text")]
+
+
+def click_context(command: Any, name: str, **settings: Any) -> Any:
+    """The context of a command in a terminal of a page's width."""
+    return command.context_class(command, info_name=name, terminal_width=88, max_content_width=88, **settings)
+
+
+def with_protocol(
+    _app: Sphinx, _what: str, name: str, _object: Any, _options: Any, signature: str, returns: str
+) -> tuple[str, str] | None:
+    """Say which ``Format`` a callback takes: each vendor has a class of that name, too."""
+    if name != "alarm_dispatch.Callback":
+        return None
+    return signature.replace("str | Format", "str | alarm_dispatch.formats.Format"), returns
+
+
+def setup(app: Sphinx) -> None:
+    """Let pages use the directive, and mend signatures."""
+    app.connect("autodoc-process-signature", with_protocol)
+    app.add_directive("command-help", CommandHelp)
