@@ -17,10 +17,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Here and not above: the package must be importable, and this must say what is missing, without them.
         from alarm_dispatch.cli.app import command_line  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _EXTRA:
             raise
         sys.stderr.write(
-            f"The command line needs the package {error.name}, which is not installed. "
+            f"The command line needs the package {missing}, which is not installed. "
             'Install it with: pip install "alarm-dispatch[cli]"\n'
         )
         sys.exit(2)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import attrs
 from attrs import frozen
 
 from alarm_dispatch import formats
@@ -48,15 +49,18 @@ class Arrival:
 
     @property
     def format_names(self) -> tuple[str, ...]:
-        """The formats that can parse the body."""
-        return tuple(known.name for known in self.formats if self._is_of(known))
+        """The formats that read most of the body.
 
-    def _is_of(self, known: Format) -> bool:
-        # Whatever a peer sends, no format of whosoever's may end the receiver.
-        with contextlib.suppress(Exception):
-            known.parse(self.request.content, self.request.header("Content-Type") or "")
-            return True
-        return False
+        A format passes over keys that it does not know, so a body can be read by more than its own.
+        """
+        values: dict[str, int] = {}
+        for known in self.formats:
+            # Whatever a peer sends, no format of whosoever's may end the receiver.
+            with contextlib.suppress(Exception):
+                parsed = known.parse(self.request.content, self.request.header("Content-Type") or "")
+                values[known.name] = _count_values(parsed)
+        most = max(values.values(), default=0)
+        return tuple(name for name, count in values.items() if count == most)
 
     @property
     def target(self) -> str:
@@ -134,3 +138,15 @@ def _as_json(value: Any, *, indent: int | None = None) -> str | None:
 
 def _value_text(value: Any) -> str:
     return printable(value) if isinstance(value, str) else _as_json(value) or printable(repr(value))
+
+
+def _count_values(parsed: object) -> int:
+    """How many values there are in it, those inside counted one by one."""
+    kind = type(parsed)
+    if attrs.has(kind):
+        return sum(_count_values(getattr(parsed, attribute.name)) for attribute in attrs.fields(kind))
+    if isinstance(parsed, Mapping):
+        return sum(map(_count_values, parsed.values()))
+    if isinstance(parsed, list | tuple):
+        return sum(map(_count_values, parsed))
+    return parsed is not None

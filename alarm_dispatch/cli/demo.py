@@ -91,9 +91,9 @@ REAL = Pace(waits=1.0, timeouts=1.0)
 SHORT = Pace(waits=1 / 20, timeouts=1 / 5)
 
 
-def run(*, real_time: bool = False, as_json: bool = False, pace: Pace | None = None) -> int:
+def run(*, real_time: bool = False, as_json: bool = False) -> int:
     """Run the demonstration; 0 when all four receivers confirmed."""
-    return asyncio.run(_demonstrate(REAL if real_time else pace or SHORT, as_json=as_json))
+    return asyncio.run(_demonstrate(REAL if real_time else SHORT, as_json=as_json))
 
 
 async def _demonstrate(pace: Pace, *, as_json: bool) -> int:
