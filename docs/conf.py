@@ -1,5 +1,6 @@
 """How the documentation is built."""
 
+import re
 from importlib.metadata import version as version_of
 from typing import Any
 
@@ -21,7 +22,6 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_default_options = {"members": True}
-autodoc_preserve_defaults = True
 add_module_names = False
 python_use_unqualified_type_names = True
 maximum_signature_line_length = 80
@@ -29,6 +29,7 @@ maximum_signature_line_length = 80
 html_theme = "furo"
 html_title = f"alarm_dispatch {release}"
 html_static_path = ["_static"]
+html_css_files = ["width.css"]
 html_show_sphinx = False
 
 
@@ -54,16 +55,35 @@ def click_context(command: Any, name: str, **settings: Any) -> Any:
     return command.context_class(command, info_name=name, terminal_width=88, max_content_width=88, **settings)
 
 
-def with_protocol(
-    _app: Sphinx, _what: str, name: str, _object: Any, _options: Any, signature: str, returns: str
-) -> tuple[str, str] | None:
-    """Say which ``Format`` a callback takes: each vendor has a class of that name, too."""
-    if name != "alarm_dispatch.Callback":
+_PLAINER = (
+    # The names of functions, not their representations, which no signature may have.
+    (re.compile(r"<function (\w+)[^>]*>"), r"\1"),
+    # What is made anew for each object.
+    (re.compile(r"\bNOTHING\b"), "..."),
+    (re.compile(r"(level_names: [^=]*) = \{.*?\}"), r"\1 = ENGLISH_LEVEL_NAMES"),
+    # Each vendor has a class of that name; a callback takes any.
+    (re.compile(r"\bstr \| Format\b"), "str | alarm_dispatch.formats.Format"),
+)
+
+
+def plainer(
+    _app: Sphinx,
+    _what: str,
+    _name: str,
+    _object: Any,
+    _options: Any,
+    signature: str | None,
+    returns: str | None,
+) -> tuple[str, str | None] | None:
+    """A signature that people can read and Sphinx can parse."""
+    if signature is None:
         return None
-    return signature.replace("str | Format", "str | alarm_dispatch.formats.Format"), returns
+    for pattern, replacement in _PLAINER:
+        signature = pattern.sub(replacement, signature)
+    return signature, returns
 
 
 def setup(app: Sphinx) -> None:
     """Let pages use the directive, and mend signatures."""
-    app.connect("autodoc-process-signature", with_protocol)
+    app.connect("autodoc-process-signature", plainer)
     app.add_directive("command-help", CommandHelp)
