@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 from typing import Any
 
@@ -40,6 +41,13 @@ def test_a_format_is_a_value_or_a_name(given: Any) -> None:
     made = callback(format=given)
 
     assert made.format == (tencent.Format() if given == "tencent" else given)
+
+
+def test_a_callback_may_have_a_transport_of_its_own() -> None:
+    """Any object with the method."""
+    own = NullTransport()
+
+    assert callback(transport=own).transport is own
 
 
 def test_an_unknown_format_is_told_with_the_known_ones() -> None:
@@ -168,12 +176,24 @@ def test_bad_groups(settings: dict[str, Any], field: str, problem: str) -> None:
     assert (caught.value.field, caught.value.problem) == (f"AlarmGroup.{field}", problem)
 
 
-def test_settings_are_keywords() -> None:
+@pytest.mark.parametrize(
+    ("kind", "alone"),
+    [
+        (Callback, ["url"]),
+        (AlarmGroup, ["name"]),
+        (Overrides, []),
+        (RetrySchedule, []),
+        (DeliveryRules, []),
+        (formats.Payload, []),
+        (formats.BuildContext, []),
+        (formats.Verification, []),
+    ],
+)
+def test_settings_are_keywords(kind: type, alone: list[str]) -> None:
     """Only the URL and the group's name stand alone."""
-    with pytest.raises(TypeError):
-        Callback("https://h/", "blueking")  # type: ignore[misc]
-    with pytest.raises(TypeError):
-        AlarmGroup("oncall", [callback()])  # type: ignore[misc]
+    parameters = inspect.signature(kind).parameters.values()
+
+    assert [each.name for each in parameters if each.kind is not each.KEYWORD_ONLY] == alone
 
 
 _VALUES: dict[str, tuple[Any, ...]] = {

@@ -42,6 +42,8 @@ _loose = partial(json_field_equals, reader=read_loose_json)
         (status_is(200, 204), 204, YES, ""),
         (status_is(200, 204), 202, UNCLEAR, "status 202, not 200 or 204"),
         (status_is(302), 302, YES, ""),
+        (status_is(100, 999), 100, YES, ""),
+        (status_is(100, 999), 999, YES, ""),
         (any_2xx(), 200, YES, ""),
         (any_2xx(), 204, YES, ""),
         (any_2xx(), 299, YES, ""),
@@ -178,6 +180,13 @@ def test_a_hostile_value_is_escaped_and_cut_short(confirmation: Confirmation, va
     assert len(judgement.reason) < 110
     assert judgement.reason.replace("…", "").isascii()
     assert judgement.reason.isprintable()
+
+
+def test_how_much_of_a_value_is_shown() -> None:
+    """Sixty characters, of which the last marks the cut."""
+    for length, shown in ((58, "'" + "x" * 58 + "'"), (59, "'" + "x" * 58 + "…")):
+        judgement = json_field_equals("v", 1)(reply(200, b'{"v": "' + b"x" * length + b'"}'))
+        assert judgement.reason == f"v is {shown}, not 1"
 
 
 @settings(deadline=None)

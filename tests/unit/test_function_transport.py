@@ -167,3 +167,34 @@ def test_a_child_process_gets_threads_of_its_own(monkeypatch: pytest.MonkeyPatch
         parents.shutdown()
 
     asyncio.run(scenario())
+
+
+def test_closing_drops_calls_that_have_not_begun() -> None:
+    """A request that waits for a thread is not sent after the end."""
+    began: list[int] = []
+    first_began = threading.Event()
+    go_on = threading.Event()
+
+    def function(given: Request) -> Reply:
+        began.append(given.attempt)
+        first_began.set()
+        go_on.wait(30)
+        return Reply(status_code=200)
+
+    async def scenario() -> None:
+        transport = FunctionTransport(function, threads=1)
+        loop = asyncio.get_running_loop()
+        tasks = []
+        for attempt in (1, 2):
+            tasks.append(
+                asyncio.ensure_future(transport.send(request(attempt=attempt), deadline=loop.time() + 60))
+            )
+            await loop.run_in_executor(None, first_began.wait, 30)
+        await transport.aclose()
+        go_on.set()
+        assert (await tasks[0]).status_code == 200
+        with pytest.raises(asyncio.CancelledError):
+            await tasks[1]
+
+    asyncio.run(scenario())
+    assert began == [1]

@@ -238,3 +238,8 @@ def test_attempts_and_waits_are_in_their_bounds(
     assert len(waits) + 1 == (attempts or (3 if delays is None else len(delays) + 1))
     for wait, least in zip(waits, plain, strict=True):
         assert 0 <= least <= wait <= least + jitter
+
+
+def test_there_is_no_jitter_unless_it_is_asked_for() -> None:
+    """The documented times are exact."""
+    assert delays_of(RetrySchedule(), rng=random.Random(7)) == [5, 10]
