@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import types
 import typing
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 import attrs
 import pytest
 
-from alarm_dispatch import formats, model, schedule
+from alarm_dispatch import Alarm, formats, load_alarm, model, schedule
 from alarm_dispatch.callbacks import AlarmGroup, Callback
 from alarm_dispatch.exchange import Verdict
 from alarm_dispatch.formats import aliyun, blueking, tencent, tencent_legacy
@@ -20,7 +23,8 @@ from alarm_dispatch.loading.groups import _HttpxSettings
 from alarm_dispatch.receiver import StepKind
 from alarm_dispatch.transports.auth import BasicAuth, BearerAuth
 
-from ..paths import ROOT
+from ..formats.alarms import EVENT_ALARM, METRIC_ALARM, STARTED
+from ..paths import ALARMS, ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
 _SHARED = {"alarmObjInfo.appId", "alarmObjInfo.uin"}
@@ -90,6 +94,73 @@ def test_every_wire_field_has_its_row(page, heading, column, kind, left_out):
     assert not set(told) & left_out
     if kind is not tencent_legacy.ObservedAlarm:
         assert told == [path for path in known if path in told]
+
+
+_ABSENT = object()
+_BODIES = [
+    ("formats/blueking.md", "Fields", "blueking", METRIC_ALARM, "blueking-anomaly.json"),
+    ("formats/tencent.md", "Metric alarms", "tencent", METRIC_ALARM, "tencent-metric.en.json"),
+    ("formats/tencent.md", "Event alarms", "tencent", EVENT_ALARM, "tencent-event.en.json"),
+    ("formats/aliyun.md", "Fields", "aliyun", METRIC_ALARM, "aliyun-threshold.json"),
+]
+
+
+def body(name: str, dialect: str, alarm: Alarm) -> Any:
+    """What the format sends for an alarm."""
+    options = {"signer": lambda _parameters: "signed"} if name == "aliyun" else {}
+    context = formats.BuildContext(
+        session_id="abc", now=STARTED + timedelta(seconds=60), url="https://ops.example.com/?team=database"
+    )
+    content = formats.get(name, dialect=dialect, **options).build(alarm, context).content
+    return dict(parse_qsl(content.decode())) if name == "aliyun" else json.loads(content)
+
+
+def at(value: Any, path: str) -> Any:
+    """The value at a path of a table, or the absent mark."""
+    for step in path.replace("[]", ".[]").split("."):
+        if step == "*":
+            value = next(iter(value.values()), _ABSENT)
+        elif step == "[]":
+            value = value[0]
+        else:
+            value = value.get(step, _ABSENT)
+        if value is _ABSENT:
+            break
+    return value
+
+
+@pytest.mark.parametrize(("page", "heading", "name", "rich", "poor"), _BODIES)
+@pytest.mark.parametrize("dialect", ["documented", "observed"])
+def test_a_dialect_sends_what_its_column_says(page, heading, name, rich, poor, dialect):
+    """All but the dashes for an alarm that knows everything, and what is always sent for a poor one."""
+    column = 2 if dialect == "documented" else 3
+    of_rich, of_poor = body(name, dialect, rich), body(name, dialect, load_alarm(ALARMS / poor))
+
+    for row in rows(page, heading):
+        path, cell = row[0].strip("`"), row[column]
+        value = at(of_rich, path)
+        assert (value is _ABSENT) == (cell == "—"), path
+        if cell.startswith("always"):
+            assert at(of_poor, path) is not _ABSENT, path
+        if "a number" in cell or "an integer" in cell:
+            assert isinstance(value, int), path
+        elif cell.endswith("text"):
+            assert isinstance(value, str), path
+
+
+@pytest.mark.parametrize(("dialect", "column"), [("documented", 0), ("observed", 1)])
+def test_the_older_format_sends_what_its_columns_say(dialect, column):
+    """In either dialect all rows, under the key of its column."""
+    sent = body("tencent_legacy", dialect, METRIC_ALARM)
+
+    for row in rows("formats/tencent-legacy.md", "Fields"):
+        path = row[0 if row[column] == "the same" else column].strip("`")
+        value = at(sent, path)
+        assert value is not _ABSENT, path
+        if row[3].endswith("a number"):
+            assert isinstance(value, int), path
+        elif row[3].endswith("text") and path != "alarmStatus":
+            assert isinstance(value, str), path
 
 
 @pytest.mark.parametrize(
