@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import socket
 import ssl
@@ -95,6 +96,8 @@ class HttpxTransport:
             raise InvalidFieldError(
                 "HttpxTransport.tls", "is given beside ca_file or client_cert; load them into it"
             )
+        if http2 and importlib.util.find_spec("h2") is None:
+            raise InvalidFieldError("HttpxTransport.http2", "needs the extra: alarm-dispatch[http2]")
         if max_reply_bytes < 1:
             raise InvalidFieldError(
                 "HttpxTransport.max_reply_bytes", f"must be at least 1, not {max_reply_bytes}"
@@ -197,7 +200,7 @@ def _reply(response: httpx.Response, content: bytes) -> Reply:
 def _checked_proxy(proxy: str | None) -> httpx.Proxy | None:
     if proxy is None:
         return None
-    check_url(proxy, "HttpxTransport.proxy", schemes=("http", "https", "socks5", "socks5h"))
+    check_url(proxy, "HttpxTransport.proxy")
     return httpx.Proxy(proxy)
 
 

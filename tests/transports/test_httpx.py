@@ -431,3 +431,11 @@ def test_proxies_of_the_environment_are_not_taken(loopback_receiver, monkeypatch
     receiver = loopback_receiver(200)
 
     assert send(HttpxTransport(), receiver.url).status_code == 200
+
+
+def test_http2_without_its_extra_is_told_at_construction(monkeypatch):
+    """Over plain HTTP it would silently be HTTP/1.1."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+
+    with pytest.raises(InvalidFieldError, match=r"alarm-dispatch\[http2\]"):
+        HttpxTransport(http2=True)

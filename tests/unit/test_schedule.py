@@ -243,3 +243,19 @@ def test_attempts_and_waits_are_in_their_bounds(
 def test_there_is_no_jitter_unless_it_is_asked_for() -> None:
     """The documented times are exact."""
     assert delays_of(RetrySchedule(), rng=random.Random(7)) == [5, 10]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "told"),
+    [
+        (RetrySchedule(jitter=0.5), "3 attempts, waits 5 s, 10 s, up to 0.5 s more each"),
+        (RetrySchedule(attempts=1, jitter=0.5), "1 attempt"),
+        (
+            RetrySchedule(stop=tenacity.stop_after_delay(60), wait=tenacity.wait_fixed(5), jitter=2),
+            "stop_after_delay, wait_fixed, up to 2 s more each",
+        ),
+    ],
+)
+def test_the_text_tells_the_jitter(schedule: RetrySchedule, told: str) -> None:
+    """Where there is a wait that it can lengthen."""
+    assert str(schedule) == told
