@@ -40,7 +40,7 @@ def delays_of(schedule: RetrySchedule, *, each: float = 0.0, rng: random.Random 
         ({"attempts": 4, "delays": [0.5]}, [0.5] * 3, "4 attempts, waits 0.5 s, 0.5 s, 0.5 s"),
         ({"attempts": 3, "delays": ()}, [0, 0], "3 attempts, waits 0 s, 0 s"),
         ({"delays": (1,)}, [1], "2 attempts, waits 1 s"),
-        ({"delays": iter([0, 2.5])}, [0, 2.5], "3 attempts, waits 0 s, 2.5 s"),
+        pytest.param({"delays": iter([0, 2.5])}, [0, 2.5], "3 attempts, waits 0 s, 2.5 s", id="an iterator"),
         ({"delays": ()}, [], "1 attempt"),
         (
             {"attempts": 10, "delays": (1, 2)},
