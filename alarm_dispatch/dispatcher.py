@@ -14,12 +14,12 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Self
 
-from alarm_dispatch.callbacks import AlarmGroup, Callback, Overrides
+from alarm_dispatch.callbacks import AlarmGroup, Callback, Overrides, check_transport
 from alarm_dispatch.clock import Clock, SystemClock
 from alarm_dispatch.confirmation import ConfirmationLike, confirmed_by
 from alarm_dispatch.delivery import Delivery, DispatchReport
 from alarm_dispatch.engine import Engine, Hook
-from alarm_dispatch.errors import DispatcherClosedError, InvalidFieldError, WrongThreadError
+from alarm_dispatch.errors import DispatcherClosedError, WrongThreadError
 from alarm_dispatch.exchange import Transport
 from alarm_dispatch.handles import AsyncHandle, Handle, Ticket
 from alarm_dispatch.jobs import Job, Preparation
@@ -54,8 +54,7 @@ class _Settings:
         new_id: Callable[[], str] = _new_id,
         rng: random.Random | None = None,
     ) -> None:
-        if transport is not None and not isinstance(transport, Transport):
-            raise InvalidFieldError("transport", "must have a method 'async send(request, *, deadline)'")
+        check_transport(transport, "transport")
         self._clock = clock or SystemClock()
         self._hooks = tuple(hooks)
         self._rng = rng or random.Random()  # noqa: S311 - spreads retries, guards nothing
@@ -239,18 +238,13 @@ class Dispatcher(_Settings):
         """
         self._check_thread()
         with self._lock:
-            self._closed = True
-            thread, self._thread = self._thread, None
-        if thread is not None:
+            closed_before, self._closed = self._closed, True
+        thread = self._thread
+        if thread is not None and not closed_before:
             try:
                 thread.run(self._close_engine(timeout)).result()
             finally:
                 thread.stop()
-
-    async def _close_engine(self, timeout: float) -> None:  # noqa: ASYNC109 - handed on
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            await engine.close(timeout)
 
     def _post(self, entry: Callable[[Engine], None]) -> None:
         # Under the lock nothing is posted after close() has posted the end.
@@ -261,10 +255,16 @@ class Dispatcher(_Settings):
                 self._thread = LoopThread(self._clock)
             self._thread.post(self._serve, entry)
 
+    async def _close_engine(self, timeout: float) -> None:  # noqa: ASYNC109 - handed on
+        await self._running_engine().close(timeout)
+
     def _serve(self, entry: Callable[[Engine], None]) -> None:
+        entry(self._running_engine())
+
+    def _running_engine(self) -> Engine:
         if self._engine is None:
             self._engine = self._new_engine()
-        entry(self._engine)
+        return self._engine
 
     def _in_own_thread(self) -> bool:
         thread = self._thread
@@ -300,5 +300,5 @@ def _forget_parents_threads() -> None:
         dispatcher._after_fork()
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch - only Windows has no fork
     os.register_at_fork(after_in_child=_forget_parents_threads)

@@ -76,9 +76,10 @@ class Engine:
         self._closing = False
 
     def add(self, job: Job) -> None:
-        """Take a job in; its ``on_settled`` is called in the end, whatever happens."""
-        if self._refuses(job):
-            return
+        """Take a job in; its ``on_settled`` is called in the end, whatever happens.
+
+        Not after :meth:`close`: the dispatchers take nothing then.
+        """
         lane = self._lanes.get(job.callback.lane)
         if lane is None:
             lane = self._lanes[job.callback.lane] = _Lane(job.callback.limit)
@@ -92,8 +93,7 @@ class Engine:
 
     def add_now(self, job: Job) -> None:
         """Take in a job that waits for no other: the verification of a URL."""
-        if not self._refuses(job):
-            self._start(job, None)
+        self._start(job, None)
 
     def tell(self, event: Attempt | Delivery) -> None:
         """Tell the hooks; what one of them raises is logged and harms nobody."""
@@ -102,11 +102,6 @@ class Engine:
                 hook(event)
             except Exception:  # noqa: BLE001 - a hook only watches; what it raises is told in the log
                 _log.exception("hook %r raised on %s", hook, type(event).__name__)
-
-    def _refuses(self, job: Job) -> bool:
-        if self._closing:
-            self._report(job, DispatcherClosedError("the dispatcher is closed"))
-        return self._closing
 
     def _make_ready(self, job: Job, lane: _Lane) -> None:
         lane.ready.append(job)
@@ -273,15 +268,13 @@ class Engine:
 
     def _end_queued(self) -> None:
         closed = DispatcherClosedError("the dispatcher was closed before it was sent")
-        for key, lane in list(self._lanes.items()):
+        for lane in self._lanes.values():
             queued = [*lane.ready, *itertools.chain.from_iterable(lane.chains.values())]
             lane.ready.clear()
             for behind in lane.chains.values():
                 behind.clear()
             for job in queued:
                 self._report(job, closed)
-            if not lane.in_flight:
-                del self._lanes[key]
 
 
 async def _send(job: Job, request: Request, deadline: float) -> Reply:

@@ -439,3 +439,18 @@ def test_http2_without_its_extra_is_told_at_construction(monkeypatch):
 
     with pytest.raises(InvalidFieldError, match=r"alarm-dispatch\[http2\]"):
         HttpxTransport(http2=True)
+
+
+def test_a_connection_that_the_system_gives_up_is_no_deadline(monkeypatch):
+    """ETIMEDOUT is a TimeoutError, too, and tells more than our own."""
+    import errno
+
+    async def give_up(*_arguments: object) -> httpx.Response:
+        raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", give_up)
+
+    error = failure_of(HttpxTransport(), "http://127.0.0.1:1/")
+
+    assert error.verdict is Verdict.UNREACHABLE
+    assert error.reason == "connection timed out"
