@@ -18,7 +18,7 @@ from alarm_dispatch.limits import Circuit, Rate, as_circuit, as_rate
 from alarm_dispatch.redaction import redact_headers, redact_url
 from alarm_dispatch.schedule import RetrySchedule
 
-__all__ = ["DEFAULT_LIMIT", "AlarmGroup", "Callback", "Overrides", "effective_rules"]
+__all__ = ["DEFAULT_LIMIT", "AlarmGroup", "Callback", "Overrides", "check_transport", "effective_rules"]
 
 DEFAULT_LIMIT = 8
 """Requests in flight to one callback, unless it says otherwise."""
@@ -62,9 +62,13 @@ def _check_timeout(instance: object, attribute: Any, value: Any) -> None:
 
 
 def _check_transport(instance: object, attribute: Any, value: Any) -> None:
+    check_transport(value, f"{type(instance).__name__}.{attribute.name}")
+
+
+def check_transport(value: Any, name: str) -> None:
+    """Nothing for a transport and for None, else :class:`~alarm_dispatch.errors.InvalidFieldError`."""
     if value is None:
         return
-    name = f"{type(instance).__name__}.{attribute.name}"
     # A class has its instances' methods too, so the protocol alone would take it.
     if isinstance(value, type):
         raise InvalidFieldError(name, f"is the class {value.__name__}; give an object of it")

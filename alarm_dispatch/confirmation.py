@@ -121,7 +121,8 @@ def status_is(*codes: int) -> Confirmation:
     Raises :class:`~alarm_dispatch.errors.InvalidFieldError` for none and for what is no status, since
     nothing would ever be confirmed.
     """
-    for code in codes:
+    given: tuple[object, ...] = codes
+    for code in given:
         if isinstance(code, bool) or not isinstance(code, int) or not _FIRST <= code < _BEYOND:
             raise InvalidFieldError(
                 "confirmation", f"{_shown(code)} is no status; a status is an integer from 100 to 999"

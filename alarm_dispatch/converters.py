@@ -169,8 +169,9 @@ def _is_scalar_union(kind: Any) -> bool:
 
 def _scalar_union(kind: Any) -> Any:
     allowed = set(get_args(kind))
-    wanted = " or ".join(told for scalar, told in _SCALARS.items() if scalar in allowed - {type(None)})
     taken = allowed | {int} if float in allowed else allowed
+    named = allowed - ({type(None), int} if float in allowed else {type(None)})
+    wanted = " or ".join(told for scalar, told in _SCALARS.items() if scalar in named)
 
     def structure(value: Any, _type: Any) -> Any:
         if value.__class__ in taken:
@@ -238,7 +239,7 @@ def problems_of(error: BaseException, path: str = "$") -> Iterator[tuple[str, st
 def _joined(path: str, field: str) -> str:
     """The path of an object's field: the class's own name gives way to the path that is known."""
     rest = field.partition(".")[2]
-    name = re.split(r"[.\[]", rest, maxsplit=1)[0]
+    name = re.split(r"[.\[ ]", rest, maxsplit=1)[0]
     if not name:
         return path
     return path + rest[len(name) :] if path.endswith(f".{name}") else f"{path}.{rest}"
@@ -254,9 +255,4 @@ def at_key(path: str, key: object) -> str:
 
 
 def _told(error: BaseException) -> str:
-    message = str(error.args[0]) if error.args else type(error).__name__
-    if "object has no attribute 'items'" in message:
-        return "must be a mapping"
-    if "is not iterable" in message:
-        return "must be a list"
-    return message
+    return str(error) or type(error).__name__

@@ -196,7 +196,7 @@ class BacklogFullError(AlarmDispatchError, RuntimeError):
 
     def __init__(self, unsettled: int, wanted: int, limit: int) -> None:
         super().__init__(
-            f"{unsettled} deliveries are unsettled and {wanted} more were submitted; the backlog takes {limit}"
+            f"{unsettled} deliveries are unsettled, {wanted} more came, and the backlog takes {limit}"
         )
         self.unsettled = unsettled
         self.wanted = wanted

@@ -33,8 +33,8 @@ _OWN_HEADERS = frozenset(
 )
 
 
-def check_url(url: Any, field: str, *, schemes: tuple[str, ...] = ("http", "https")) -> str:
-    """``url`` when it is whole and of these schemes; the error never repeats it, as it may hold a secret."""
+def check_url(url: Any, field: str) -> str:
+    """``url`` when it is a whole http(s) URL; the error never repeats it, as it may hold a secret."""
     check_text(url, field, empty=False)
     if len(url) > _MAX_URL:
         raise InvalidFieldError(field, f"is longer than {_MAX_URL} characters")
@@ -52,10 +52,10 @@ def check_url(url: Any, field: str, *, schemes: tuple[str, ...] = ("http", "http
         port = parts.port
     except ValueError as error:
         raise InvalidFieldError(field, f"is not a URL{_without_value(error)}") from None
-    if parts.scheme not in schemes:
+    if parts.scheme not in ("http", "https"):
         # Without "//" it may be no scheme but a user: ``user:password@host``.
         told = repr(parts.scheme) if parts.scheme and parts.netloc else "missing"
-        raise InvalidFieldError(field, f"must be an {' or '.join(schemes)} URL; its scheme is {told}")
+        raise InvalidFieldError(field, f"must be an http or https URL; its scheme is {told}")
     if not parts.hostname:
         raise InvalidFieldError(field, "has no host")
     if port == 0:

@@ -22,6 +22,8 @@ def redact_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
+        # What is no port may be a password with a bare / or ? in it.
+        _ = parts.port
     except ValueError:
         return MASK
     if not host:

@@ -142,13 +142,14 @@ class RetrySchedule:
 
     def __str__(self) -> str:
         """For people: how many attempts and which waits."""
+        jitter = f", up to {self.jitter:g} s more each" if self.jitter else ""
         if self.stop is not None or self.wait is not None:
-            return f"{type(self.stop_strategy).__name__}, {type(self.wait_strategy).__name__}"
+            return f"{type(self.stop_strategy).__name__}, {type(self.wait_strategy).__name__}{jitter}"
         delays = (_DEFAULT_DELAYS if self.delays is None else self.delays) or (0.0,)
         gaps = self._gaps()
         waits = [f"{delays[min(index, len(delays) - 1)]:g} s" for index in range(min(gaps, _SHOWN_WAITS))]
         told = f", waits {', '.join(waits)}{', …' if gaps > len(waits) else ''}" if waits else ""
-        return f"{gaps + 1} attempt{'s' if gaps else ''}{told}"
+        return f"{gaps + 1} attempt{'s' if gaps else ''}{told}{jitter if gaps else ''}"
 
     def _gaps(self) -> int:
         if self.attempts is not None:

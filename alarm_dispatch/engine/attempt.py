@@ -48,9 +48,7 @@ async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
         reply = Reply(
             status_code=reply.status_code, headers=reply.headers, content=reply.content, request=request
         )
-        judgement = job.rules.confirmation.judge(reply)
-        if not isinstance(judgement, Judgement):
-            raise TypeError(f"the confirmation answered with a {type(judgement).__name__}, not a Judgement")
+        judgement = _judged(job, reply)
     except TransportError as error:
         return Outcome(Judgement(error.verdict, presentable(error.reason, request.url, request.headers)))
     except asyncio.CancelledError:
@@ -66,6 +64,13 @@ async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
         told = presentable(f"{type(error).__name__}: {error}", request.url, request.headers)
         return Outcome(Judgement(Verdict.UNKNOWN, told), reply, error)
     return Outcome(judgement, reply)
+
+
+def _judged(job: Job, reply: Reply) -> Judgement:
+    judgement = job.rules.confirmation.judge(reply)
+    if not isinstance(judgement, Judgement):
+        raise TypeError(f"the confirmation answered with a {type(judgement).__name__}, not a Judgement")
+    return judgement
 
 
 async def _send(job: Job, request: Request, deadline: float) -> Reply:

@@ -25,9 +25,7 @@ class Queues:
     own, ``wake_at`` is asked to call :meth:`woken` with a lane at a time.
     """
 
-    def __init__(
-        self, limit: int, circuit: Circuit | None, wake_at: Callable[[float, Lane], object]
-    ) -> None:
+    def __init__(self, limit: int, circuit: Circuit | None, wake_at: Callable[[float, Lane], object]) -> None:
         self.window = Window(limit)
         self._circuit = circuit
         self._wake_at = wake_at

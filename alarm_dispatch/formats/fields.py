@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import attrs
 
-from alarm_dispatch.converters import JsonConverter, identity, StructureError, problems_of, strict_converter
+from alarm_dispatch.converters import JsonConverter, StructureError, identity, problems_of, strict_converter
 from alarm_dispatch.errors import MissingFieldError, ParseError, UnsupportedAlarmError
 from alarm_dispatch.formats.base import Payload, Verification
 from alarm_dispatch.model import Alarm, MetricCondition
@@ -148,7 +148,16 @@ def _passes_as_it_is(kind: Any) -> bool:
     return kind in _PLAIN or _is_json_mapping(kind)
 
 
-_PLAIN = (list[str], list[str] | None, str | None, int | None, float | None, bool | None, int | str, dict[str, Any] | None)
+_PLAIN = (
+    list[str],
+    list[str] | None,
+    str | None,
+    int | None,
+    float | None,
+    bool | None,
+    int | str,
+    dict[str, Any] | None,
+)
 
 
 # An encoder of its own: json.dumps makes a new one for every call with such arguments.

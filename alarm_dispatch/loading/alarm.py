@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from alarm_dispatch.converters import StructureError, collecting_converter, problems_of
@@ -51,14 +50,8 @@ def _mapping(value: Any, _type: Any) -> Any:
     return value
 
 
-def _word(value: Any, _type: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("must be text")
-    return value
-
-
 def _metric(value: Any, _type: Any) -> Any:
-    return value if isinstance(value, str) else _plain_metric(value, Metric)
+    return Metric(name=value) if isinstance(value, str) else _plain_metric(value, Metric)
 
 
 def _condition(value: Any, _type: Any) -> Any:
@@ -74,10 +67,6 @@ def _condition(value: Any, _type: Any) -> Any:
 _converter = collecting_converter(leave_out={})
 _converter.register_structure_hook(datetime, _time)
 _converter.register_structure_hook(JsonObject, _mapping)
-# The fields' own converters know the words and name them all when one is wrong.
-_converter.register_structure_hook_func(
-    lambda kind: isinstance(kind, type) and issubclass(kind, StrEnum), _word
-)
 _converter.register_structure_hook(MetricCondition | EventCondition, _condition)
 _plain_metric = _converter.get_structure_hook(Metric)
 _converter.register_structure_hook(Metric, _metric)

@@ -19,12 +19,15 @@ from alarm_dispatch.receiver.answers import reason_phrase, reply_to, wire_form
 from alarm_dispatch.receiver.received import ReceivedRequest
 from alarm_dispatch.receiver.script import Step, StepKind
 
-__all__ = ["Connection", "Headers", "Receive"]
+__all__ = ["Answered", "Connection", "Headers", "Receive"]
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 
 Receive: TypeAlias = Callable[[str, str, Headers, bytes], tuple[ReceivedRequest, Step]]
 """Keeps a request (method, target, headers, content) and says what to do with it."""
+
+Answered: TypeAlias = Callable[[ReceivedRequest, Step], object]
+"""Is told when the step for a request is over, however it ended."""
 
 _READ_SIZE = 65_536
 _FIRST_FINAL_STATUS = 200
@@ -50,11 +53,13 @@ class Connection:
         writer: asyncio.StreamWriter,
         receive: Receive,
         *,
+        answered: Answered,
         body_limit: int,
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._receive = receive
+        self._answered = answered
         self._body_limit = body_limit
         self._protocol = h11.Connection(h11.SERVER)
 
@@ -97,9 +102,12 @@ class Connection:
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers.raw_items()
         )
         request, step = self._receive(head.method.decode(), head.target.decode("latin-1"), headers, content)
-        if step.delay:
-            await asyncio.sleep(step.delay)
-        await self._play(step, request)
+        try:
+            if step.delay:
+                await asyncio.sleep(step.delay)
+            await self._play(step, request)
+        finally:
+            self._answered(request, step)
         # Both are done only after a whole answer on a connection that both sides want to keep.
         return self._protocol.our_state is h11.DONE and self._protocol.their_state is h11.DONE
 

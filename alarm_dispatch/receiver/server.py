@@ -46,7 +46,8 @@ class LoopbackServer:
     receiver of its own and plays the script from its start; ``scripts`` gives single paths another.
     ``port`` 0 is any free one, ``keep`` is how many requests are remembered, ``body_limit`` the bytes of a
     request's body, beyond which the answer is 413.  ``on_request`` is called with each request and its
-    step before the answer, ``now`` is where aware times come from.
+    step before the answer, ``on_answered`` when the step is over, whether or not the peer stayed for it;
+    ``now`` is where aware times come from.
 
     Raises :class:`~alarm_dispatch.errors.InvalidFieldError` for a text that is no script, for a step that
     exists in memory only, and for an address that others could reach.
@@ -60,6 +61,7 @@ class LoopbackServer:
     keep: int = field(default=10_000, kw_only=True)
     body_limit: int = field(default=10_000_000, kw_only=True)
     on_request: Callable[[ReceivedRequest, Step], object] | None = field(default=None, kw_only=True)
+    on_answered: Callable[[ReceivedRequest, Step], object] | None = field(default=None, kw_only=True)
     now: Callable[[], datetime] = field(default=_utc_now, kw_only=True)
 
     _playback: Playback = field(init=False)
@@ -148,7 +150,9 @@ class LoopbackServer:
             # Nothing may be read before the TLS layer is in its place.  It is put there by the connection,
             # not by the listener, so that stopping can also abort a peer in the middle of its handshake.
             writer.transport.pause_reading()  # type: ignore[attr-defined]
-        connection = Connection(reader, writer, self._receive, body_limit=self.body_limit)
+        connection = Connection(
+            reader, writer, self._receive, answered=self._answered, body_limit=self.body_limit
+        )
         task = asyncio.get_running_loop().create_task(connection.serve(self.ssl_context))
         self._open[task] = connection
         task.add_done_callback(self._open.pop)
@@ -174,3 +178,7 @@ class LoopbackServer:
         if self.on_request is not None:
             self.on_request(request, step)
         return request, step
+
+    def _answered(self, request: ReceivedRequest, step: Step) -> None:
+        if self.on_answered is not None:
+            self.on_answered(request, step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -95,6 +96,8 @@ class HttpxTransport:
             raise InvalidFieldError(
                 "HttpxTransport.client", "brings its own connections; set http2, proxy and TLS on it instead"
             )
+        if http2 and importlib.util.find_spec("h2") is None:
+            raise InvalidFieldError("HttpxTransport.http2", "needs the extra: alarm-dispatch[http2]")
         self._client = client
         self._http2 = http2
         self._proxy = _checked_proxy(proxy)
@@ -180,5 +183,5 @@ def _reply(response: httpx.Response, content: bytes) -> Reply:
 def _checked_proxy(proxy: str | None) -> httpx.Proxy | None:
     if proxy is None:
         return None
-    check_url(proxy, "HttpxTransport.proxy", schemes=("http", "https", "socks5", "socks5h"))
+    check_url(proxy, "HttpxTransport.proxy")
     return httpx.Proxy(proxy)

@@ -56,7 +56,7 @@ def checked_cap(transport: str, max_reply_bytes: int) -> int:
 
 def checked_proxy(transport: str, proxy: str) -> tuple[str, Headers]:
     """An HTTP proxy's URL without its user information, and the headers that stand for that."""
-    check_url(proxy, f"{transport}.proxy", schemes=("http", "https"))
+    check_url(proxy, f"{transport}.proxy")
     url, authorization = split_user_info(proxy)
     return url, () if authorization is None else (("Proxy-Authorization", authorization),)
 

@@ -315,3 +315,47 @@ def test_a_callbacks_headers_are_sent(memory_receiver):
 
     sent = dict(receiver.transport.requests[0].request.headers)
     assert sent == {"Content-Type": "application/json", "user-agent": "monitor/1", "X-Team": "database"}
+
+
+def test_forgetting_the_parents_thread_leaves_a_working_dispatcher(memory_receiver):
+    """What the child process does after a fork, here in the parent, where it can be measured."""
+    import alarm_dispatch.dispatcher.synchronous as module
+
+    dispatcher = Dispatcher(transport=memory_receiver(200).transport)
+    assert dispatcher.dispatch(METRIC_ALARM, group()).ok
+    parents = dispatcher._thread
+
+    module._forget_parents_threads()
+
+    assert dispatcher._thread is None
+    assert dispatcher.dispatch(METRIC_ALARM, group()).ok
+    dispatcher.close()
+    assert parents is not None
+    parents.stop()
+
+
+def test_a_handle_cannot_be_waited_for_in_a_hook_while_closing(loopback_receiver):
+    """The thread that closes is still the dispatcher's own."""
+    receiver = loopback_receiver("timeout")
+    caught: list[BaseException] = []
+
+    def hook(_event: object) -> None:
+        try:
+            handles[1].result()
+        except WrongThreadError as error:
+            caught.append(error)
+
+    dispatcher = Dispatcher(hooks=[hook])
+    handles = [dispatcher.submit(numbered(number), group(receiver.url, limit=1)) for number in range(2)]
+    receiver.wait_for(1, timeout=5)
+    dispatcher.close(timeout=0)
+
+    assert caught
+
+
+def test_a_class_is_no_transport():
+    """It has the method, but nobody to call it on."""
+    from alarm_dispatch.transports.httpx import HttpxTransport
+
+    with pytest.raises(InvalidFieldError, match="is the class HttpxTransport"):
+        Dispatcher(transport=HttpxTransport)  # type: ignore[arg-type]

@@ -22,8 +22,8 @@ from sybil import Document, Example, Region, Sybil
 from alarm_dispatch import load_alarm, load_groups
 
 _BLOCK = re.compile(
-    r"^```(?:\{code-block\} *)?(?P<language>python|output|toml|json)\n"
-    r"(?::caption: (?P<caption>.+)\n\n)?"
+    r"^```(?:\{code-block\} *)?(?P<language>[a-z]+)\n"
+    r"(?::caption: (?P<caption>[^\n]+)\n\n)?"
     r"(?P<source>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -44,9 +44,17 @@ def blocks(text: str, language: str) -> Iterator[str]:
             yield found["source"]
 
 
+def captioned(text: str) -> Iterator[tuple[str, str]]:
+    """The file names and the contents of all blocks that stand for a file."""
+    for found in _BLOCK.finditer(text):
+        if found["caption"]:
+            yield found["caption"], found["source"]
+
+
 def _blocks(document: Document) -> Iterator[Region]:
     for found in _BLOCK.finditer(document.text):
-        yield Region(found.start(), found.end(), parsed=found, evaluator=_evaluate)
+        if found["language"] in _RUNNERS:
+            yield Region(found.start(), found.end(), parsed=found, evaluator=_evaluate)
 
 
 def _set_up(namespace: dict[str, Any]) -> None:
@@ -60,12 +68,11 @@ def _tear_down(namespace: dict[str, Any]) -> None:
 
 def _evaluate(example: Example) -> None:
     """Run a block and those above it that have not run: a worker may be given only some of a page."""
+    done: set[int] = example.namespace["__done__"]
     for earlier in example.document.examples():
-        if (
-            earlier.region.start <= example.region.start
-            and earlier.region.start not in example.namespace["__done__"]
-        ):
-            example.namespace["__done__"].add(earlier.region.start)
+        start = earlier.region.start
+        if start <= example.region.start and start not in done:
+            done.add(start)
             found: re.Match[str] = earlier.parsed
             _RUNNERS[found["language"]](found, earlier)
 

@@ -10,12 +10,12 @@ import respx
 
 from alarm_dispatch import AsyncDispatcher, Callback, Dispatcher
 from alarm_dispatch.errors import InvalidFieldError
-from alarm_dispatch.exchange import Reply, Request
+from alarm_dispatch.exchange import Reply, Request, Verdict
 from alarm_dispatch.testing import VirtualClock
 from alarm_dispatch.transports.httpx import HttpxTransport
 
 from ..dispatch.alarms import METRIC_ALARM, group
-from .loopback import serving
+from .loopback import failure_of, serving
 
 
 def test_http2_is_spoken_when_it_is_asked_for(authority):
@@ -105,3 +105,26 @@ def test_a_client_brings_its_own_connections(settings):
     """What it would be silently ignored for is refused."""
     with pytest.raises(InvalidFieldError, match="client"):
         HttpxTransport(client=httpx.AsyncClient(), **settings)
+
+
+def test_http2_without_its_extra_is_told_at_construction(monkeypatch):
+    """Over plain HTTP it would silently be HTTP/1.1."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+
+    with pytest.raises(InvalidFieldError, match=r"alarm-dispatch\[http2\]"):
+        HttpxTransport(http2=True)
+
+
+def test_a_connection_that_the_system_gives_up_is_no_deadline(monkeypatch):
+    """ETIMEDOUT is a TimeoutError, too, and tells more than our own."""
+    import errno
+
+    async def give_up(*_arguments: object) -> httpx.Response:
+        raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", give_up)
+
+    error = failure_of(HttpxTransport(), "http://127.0.0.1:1/")
+
+    assert error.verdict is Verdict.UNREACHABLE
+    assert error.reason == "connection timed out"

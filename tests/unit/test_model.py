@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
@@ -366,6 +367,24 @@ def test_lists_of_texts_hold_texts(kind: type, name: str) -> None:
 def test_optional_fields_take_none(kind: type, name: str) -> None:
     """None means that the monitoring system does not say."""
     assert getattr(make(kind, **{name: None}), name) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, field.name) for kind in LEAST for field in attrs.fields(kind) if field.default is not None],
+)
+def test_other_fields_refuse_none(kind: type, name: str) -> None:
+    """What has another default, or none, is always there."""
+    assert "NoneType" in problem_of(kind, **{name: None})
+
+
+@pytest.mark.parametrize("kind", LEAST, ids=lambda kind: kind.__name__)
+def test_fields_are_keywords(kind: type) -> None:
+    """Only a repeat is short enough to be read without the names of its fields."""
+    parameters = inspect.signature(kind).parameters.values()
+
+    alone = [each.name for each in parameters if each.kind is not each.KEYWORD_ONLY]
+    assert alone == (["mode", "period"] if kind is Repeat else [])
 
 
 @pytest.mark.parametrize("period", [1, 0.5])

@@ -267,3 +267,15 @@ def test_endless_nesting_is_an_error_of_the_field(content: dict[str, Any]) -> No
 
     assert caught.value.field == "Alarm.details"
     assert caught.value.problem == "is nested too deeply; at most 100 levels are allowed"
+
+
+@pytest.mark.parametrize(("wrap", "levels"), [(lambda frozen: frozen, 0), (lambda frozen: [[frozen, 1]], 2)])
+def test_a_frozen_object_counts_with_all_its_levels(wrap: Any, levels: int) -> None:
+    """However it was put together, the sum counts."""
+    frozen = JsonObject(nested(98 - levels, of="lists"))
+
+    whole = JsonObject({"a": 1, "b": wrap(JsonObject({"c": 1, "d": frozen, "e": 2}))})
+
+    assert whole._depth == 100
+    with pytest.raises(InvalidFieldError, match="is nested too deeply"):
+        JsonObject({"a": whole})

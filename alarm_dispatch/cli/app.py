@@ -1,0 +1,180 @@
+"""The commands and their options; what each one does is in the file of its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from alarm_dispatch.cli import demo, examples, formats, listen, render, send, verify
+from alarm_dispatch.cli.errors import CommandError
+from alarm_dispatch.cli.escaping import printable_lines
+from alarm_dispatch.cli.inputs import Destination, RuleOptions
+from alarm_dispatch.errors import BuildError, ConfigurationError, InvalidFieldError, UnknownFormatError
+from alarm_dispatch.formats import Dialect
+
+__all__ = ["command_line"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+# What the person at the keyboard can put right; anything else is a fault of ours and shows its traceback.
+_MISUSE = (CommandError, ConfigurationError, InvalidFieldError, UnknownFormatError, BuildError)
+_LAST_PORT = 65_535
+
+
+class _MisuseError(click.ClickException):
+    """Misuse, told without a traceback."""
+
+    exit_code = 2
+
+
+class _CommandLine(click.Group):
+    """Turns misuse into a message and Ctrl-C into its exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except _MISUSE as error:
+            raise _MisuseError(printable_lines(str(error))) from error
+        except KeyboardInterrupt:
+            ctx.exit(send.INTERRUPTED)
+
+
+def _together(*options: Callable[[Any], Any]) -> Callable[[_F], _F]:
+    def decorate(function: _F) -> _F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_dialect = click.option(
+    "--dialect",
+    type=click.Choice([str(dialect) for dialect in Dialect]),
+    help="What the vendor's document shows, or what its systems send.  [default: documented]",
+)
+_options = click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the format, such as utc_offset=0; may be given again.",
+)
+_destination = _together(
+    click.option("--format", "format_name", metavar="FORMAT", help="The callback's format."),
+    click.option("--url", metavar="URL", help="The callback's URL."),
+    _dialect,
+    _options,
+    click.option("--groups", metavar="FILE", help="A .toml or .json file of alarm groups."),
+    click.option("--group", metavar="NAME", help="Which group of the file; not needed if it has only one."),
+)
+
+
+@click.group(cls=_CommandLine, epilog=examples.ALL, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="alarm-dispatch", prog_name="alarm-dispatch")
+def command_line() -> None:
+    """Send alarm callbacks, look at their exact bodies, and receive them."""
+
+
+@command_line.result_callback()
+@click.pass_context
+def _end(context: click.Context, code: int) -> None:
+    context.exit(code)
+
+
+@command_line.command("demo", epilog=examples.DEMO)
+@click.option("--real-time", is_flag=True, help="Keep the documented waits and timeouts (40 seconds).")
+@_json
+def _demo(**given: Any) -> int:
+    """Watch an alarm reach receivers that fail first."""
+    return demo.run(**given)
+
+
+@command_line.command("formats", epilog=examples.FORMATS)
+@_json
+def _formats(**given: Any) -> int:
+    """List the formats and the rules by which each is delivered."""
+    return formats.run(**given)
+
+
+@command_line.command("render", epilog=examples.RENDER)
+@click.argument("alarm", metavar="ALARM")
+@click.option("--format", "format_name", required=True, metavar="FORMAT", help="The format to build.")
+@_dialect
+@_options
+@click.option("--session-id", metavar="ID", help="The delivery's id.  [default: a random one]")
+@click.option("--now", metavar="TIME", help="The time of sending, ISO 8601 with offset.  [default: now]")
+@click.option("--signature", metavar="TEXT", help="What the format's signer returns (aliyun).")
+@click.option(
+    "--url", metavar="URL", help="The callback's URL, where the format puts some of it in the body."
+)
+def _render(alarm: str, **given: Any) -> int:
+    """Print the exact body that a format sends for an alarm.
+
+    ALARM is a .json or .toml file, or - for JSON on standard input.
+    """
+    return render.run(alarm, **given)
+
+
+@command_line.command("send", epilog=examples.SEND)
+@click.argument("alarm", metavar="ALARM")
+@_destination
+@click.option("--timeout", type=float, metavar="SECONDS", help="For a whole attempt.")
+@click.option("--attempts", type=int, metavar="N", help="How many at most.")
+@click.option("--delays", metavar="SECONDS,…", help="The waits between attempts, such as 5,10.")
+@click.option("--session-id", metavar="ID", help="The delivery's id, for a single callback.")
+@_json
+def _send(
+    alarm: str,
+    timeout: float | None,
+    attempts: int | None,
+    delays: str | None,
+    session_id: str | None,
+    as_json: bool,
+    **destination: Any,
+) -> int:
+    """Send an alarm to a callback, or to an alarm group.
+
+    ALARM is a .json or .toml file, or - for JSON on standard input.  Attempts are told on standard error
+    as they end, the report on standard output.  The exit code is 0 when all is delivered, 1 when a
+    delivery failed, 2 for wrong arguments or files.
+    """
+    rules = RuleOptions(timeout=timeout, attempts=attempts, delays=delays)
+    return send.run(alarm, Destination(**destination), rules, session_id=session_id, as_json=as_json)
+
+
+@command_line.command("verify", epilog=examples.VERIFY)
+@_destination
+@_json
+def _verify(as_json: bool, **destination: Any) -> int:
+    """Verify callback URLs, with one request to each.
+
+    A URL is verified when it answers within 5 seconds.  The exit code is 0 when all are verified, else 1.
+    """
+    return verify.run(Destination(**destination), as_json=as_json)
+
+
+@command_line.command("listen", epilog=examples.LISTEN)
+@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option(
+    "--port", type=click.IntRange(0, _LAST_PORT), default=0, help="0, the default, is any free one."
+)
+@click.option(
+    "--script", default="confirm", metavar="ANSWERS", help="One for each request.  [default: confirm]"
+)
+@click.option("--then", metavar="ANSWER", help="For all further requests.  [default: the script's last]")
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after so many requests.")
+@click.option("--once", is_flag=True, help="The same as --count 1.")
+@_json
+def _listen(once: bool, count: int | None, **given: Any) -> int:
+    """Receive callbacks on this machine and print what arrives.
+
+    A script's answers are: a status (500), a status with a JSON body (200:{"ok":true}), json:{…}, confirm,
+    timeout, reset, close, early, garbage, drip, huge, informational, redirect, and delay:SECONDS:ANSWER.
+    Each path plays it from its start.
+    """
+    return listen.run(count=1 if once else count, **given)

@@ -1,0 +1,115 @@
+"""``formats``: which formats there are, and by which rules each is delivered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import frozen
+
+from alarm_dispatch import formats
+from alarm_dispatch.cli.grids import Column, Grid, Part, Row
+from alarm_dispatch.cli.screen import Screen, print_json
+from alarm_dispatch.errors import InvalidFieldError
+from alarm_dispatch.formats import BuildContext, DeliveryRules, Dialect, Format
+
+__all__ = ["run"]
+
+_RULE_COLUMNS = (
+    Column("format"),
+    Column("dialect"),
+    Column("timeout", right=True),
+    Column("schedule", flexible=True),
+    Column("confirmed when", flexible=True),
+)
+# A table of its own: in the other one it would be broken in the middle of a word.
+_CONTENT_TYPE_COLUMNS = (Column("format"), Column("content type"))
+
+
+@frozen(kw_only=True)
+class _Entry:
+    """A registered format: its rules by dialect (``""`` where it has none), or why they cannot be told."""
+
+    name: str
+    content_type: str = ""
+    rules: Mapping[str, DeliveryRules]
+    problem: str | None = None
+
+
+def run(*, as_json: bool = False) -> int:
+    """Print all registered formats; one that cannot be loaded hides no other."""
+    entries = [_entry(name) for name in formats.names()]
+    if as_json:
+        print_json([_document(entry) for entry in entries])
+    else:
+        screen = Screen()
+        screen.table(_rules_grid(entries))
+        screen.table(_content_types_grid(entries))
+    return 0
+
+
+def _entry(name: str) -> _Entry:
+    try:
+        made = formats.get(name)
+        context = BuildContext(session_id="", now=datetime.now(UTC))
+        content_type = made.verification(context).payload.content_type
+        return _Entry(name=name, content_type=content_type, rules=_rules_by_dialect(name, made))
+    except Exception as error:  # noqa: BLE001 - somebody else's package may raise anything when it is loaded
+        return _Entry(name=name, rules={}, problem=f"{type(error).__name__}: {error}")
+
+
+def _rules_by_dialect(name: str, made: Format) -> dict[str, DeliveryRules]:
+    try:
+        return {str(dialect): formats.get(name, dialect=dialect).rules for dialect in Dialect}
+    except InvalidFieldError:
+        return {"": made.rules}
+
+
+def _told(rules: DeliveryRules) -> tuple[str, str, str]:
+    # "5s" and not "5 s": a line of a narrow table must not begin with the unit.
+    schedule = re.sub(r"(\d) s\b", r"\1s", str(rules.schedule))
+    return f"{rules.timeout:g}s", schedule, rules.confirmation.text
+
+
+def _rules_grid(entries: Sequence[_Entry]) -> Grid:
+    return Grid(columns=_RULE_COLUMNS, sections=tuple(tuple(_rows(entry)) for entry in entries))
+
+
+def _rows(entry: _Entry) -> Iterator[Row]:
+    """A row for each dialect, with nothing repeated that is the same in both."""
+    name: Part = (entry.name, "bold")
+    if entry.problem is not None:
+        yield (name, "", "", "", (entry.problem, "red"))
+    before = ("", "", "")
+    for dialect, rules in entry.rules.items():
+        told = _told(rules)
+        yield (name, dialect, *(("same", "dim") if a == b else a for a, b in zip(told, before, strict=True)))
+        name, before = "", told
+
+
+def _content_types_grid(entries: Sequence[_Entry]) -> Grid:
+    rows: tuple[Row, ...] = tuple(
+        ((entry.name, "bold"), entry.content_type) for entry in entries if entry.problem is None
+    )
+    return Grid(columns=_CONTENT_TYPE_COLUMNS, sections=(rows,))
+
+
+def _document(entry: _Entry) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "content_type": entry.content_type,
+        "problem": entry.problem,
+        "rules": [
+            {
+                "dialect": dialect or None,
+                "timeout": rules.timeout,
+                "attempts": rules.schedule.attempts,
+                "delays": None if rules.schedule.delays is None else list(rules.schedule.delays),
+                "schedule": str(rules.schedule),
+                "confirmed_when": rules.confirmation.text,
+            }
+            for dialect, rules in entry.rules.items()
+        ],
+    }

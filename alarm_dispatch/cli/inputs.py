@@ -1,0 +1,173 @@
+"""What the arguments mean: alarms, formats, and alarm groups, from files, standard input and options."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+import attrs
+from attrs import frozen
+
+from alarm_dispatch import formats
+from alarm_dispatch.callbacks import AlarmGroup, Callback
+from alarm_dispatch.cli.errors import CommandError
+from alarm_dispatch.confirmation import read_json
+from alarm_dispatch.errors import ConfigurationError, InvalidFieldError
+from alarm_dispatch.formats import Format
+from alarm_dispatch.loading import load_alarm, load_groups
+from alarm_dispatch.model import Alarm
+
+__all__ = ["Destination", "RuleOptions", "alarm_from", "aware_time", "format_from", "key_values"]
+
+_T = TypeVar("_T")
+
+_STANDARD_INPUT = "-"
+
+
+def alarm_from(source: str) -> Alarm:
+    """The alarm in a .json or .toml file, or in the JSON on standard input (``-``)."""
+    if source != _STANDARD_INPUT:
+        return _loaded(load_alarm, source)
+    try:
+        content = read_json(sys.stdin.buffer.read())
+    except ValueError as error:
+        raise ConfigurationError("standard input", [("$", f"is not JSON: {error}")]) from error
+    if not isinstance(content, Mapping):
+        raise ConfigurationError("standard input", [("$", "must be a JSON object")])
+    return load_alarm(content)
+
+
+def _loaded(load: Callable[[str], _T], path: str) -> _T:
+    try:
+        return load(path)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def aware_time(text: str) -> datetime:
+    """The time in ISO 8601; it must say its offset from UTC."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.utcoffset() is None:
+        raise CommandError(
+            f"--now: {text!r} is no time in ISO 8601 with an offset, such as 2026-01-31T08:00:00+08:00"
+        )
+    return time
+
+
+def key_values(pairs: Iterable[str]) -> dict[str, Any]:
+    """``KEY=VALUE`` arguments; a value is read as JSON where it is JSON, else it is text."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise CommandError(f"--option: {pair!r} must be KEY=VALUE, such as utc_offset=0")
+        try:
+            found[key] = json.loads(text)
+        except ValueError:
+            found[key] = text
+    return found
+
+
+def format_from(
+    name: str,
+    *,
+    dialect: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    signature: str | None = None,
+) -> Format:
+    """The format of that name; ``signature`` is what its signer is to return."""
+    given = dict(options or {})
+    if dialect is not None:
+        given["dialect"] = dialect
+    made = formats.get(name, **given)
+    if signature is None:
+        return made
+    try:
+        return formats.get(name, **given, signer=lambda _parameters: signature)
+    except InvalidFieldError as error:
+        raise CommandError(f"--signature: the format {name} has no signature") from error
+
+
+@frozen(kw_only=True)
+class RuleOptions:
+    """Delivery rules from the command line, which win over every other; None keeps what is there.
+
+    ``timeout`` is in seconds, ``delays`` are seconds with commas between.
+    """
+
+    timeout: float | None = None
+    attempts: int | None = None
+    delays: str | None = None
+
+    def applied(self, group: AlarmGroup) -> AlarmGroup:
+        """The same group with these rules in each of its callbacks."""
+        return attrs.evolve(group, callbacks=[self._for(callback, group) for callback in group.callbacks])
+
+    def _for(self, callback: Callback, group: AlarmGroup) -> Callback:
+        if self.timeout is not None:
+            callback = attrs.evolve(callback, timeout=self.timeout)
+        if self.attempts is None and self.delays is None:
+            return callback
+        schedule = callback.schedule or group.schedule or callback.format.rules.schedule
+        if self.delays is not None:
+            schedule = attrs.evolve(schedule, delays=_seconds(self.delays), attempts=None)
+        if self.attempts is not None:
+            schedule = attrs.evolve(schedule, attempts=self.attempts)
+        return attrs.evolve(callback, schedule=schedule)
+
+
+def _seconds(text: str) -> tuple[float, ...]:
+    try:
+        delays = tuple(float(part) for part in text.split(",")) if text else ()
+        if all(map(math.isfinite, delays)):
+            return delays
+    except ValueError:
+        pass
+    raise CommandError(f"--delays: {text!r} must be seconds with commas between, such as 5,10")
+
+
+@frozen(kw_only=True)
+class Destination:
+    """Where to send: one callback by its format and URL, or an alarm group of a file."""
+
+    format_name: str | None = None
+    url: str | None = None
+    dialect: str | None = None
+    options: tuple[str, ...] = ()
+    groups: str | None = None
+    group: str | None = None
+
+    def alarm_group(self) -> AlarmGroup:
+        """The alarm group that is meant; one of a single callback for a URL."""
+        for_url = [self.format_name, self.url, self.dialect, self.options or None]
+        for_file = [self.groups, self.group]
+        if any(given is not None for given in for_url) and any(given is not None for given in for_file):
+            raise CommandError(
+                "--groups and --group do not go together with --format, --url, --dialect and --option: "
+                "a callback of a file has its own"
+            )
+        if self.groups is not None:
+            return _group_of(self.groups, self.group)
+        if self.format_name is None or self.url is None:
+            raise CommandError("say where to: --format FORMAT --url URL, or --groups FILE --group NAME")
+        made = format_from(self.format_name, dialect=self.dialect, options=key_values(self.options))
+        return AlarmGroup("command line", callbacks=[Callback(self.url, format=made)])
+
+
+def _group_of(path: str, name: str | None) -> AlarmGroup:
+    groups = _loaded(load_groups, path)
+    if name is None and len(groups) == 1:
+        return next(iter(groups.values()))
+    known = ", ".join(groups) or "none"
+    if name is None:
+        raise CommandError(f"--group: {path} has {len(groups)} groups, say which; there are: {known}")
+    if name not in groups:
+        raise CommandError(f"--group: {path} has no group {name!r}; there are: {known}")
+    return groups[name]

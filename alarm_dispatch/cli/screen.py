@@ -1,0 +1,84 @@
+"""What the terminal shows, and in which colours: the one file that knows rich."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from alarm_dispatch.cli.escaping import json_text, printable
+from alarm_dispatch.cli.grids import Grid, Part
+
+__all__ = ["Screen", "print_json"]
+
+
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    """Write one JSON document to standard output, at once."""
+    sys.stdout.write(json_text(value, indent=indent) + "\n")
+    sys.stdout.flush()
+
+
+def _text(*parts: Part) -> Text:
+    # Never rich's markup: a "[red]" in a receiver's answer is text like any other.
+    styled = ((part, "") if isinstance(part, str) else part for part in parts)
+    return Text.assemble(*((printable(text), style) for text, style in styled))
+
+
+def _table(grid: Grid) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold"
+    )
+    for column in grid.columns:
+        table.add_column(
+            column.title,
+            justify="right" if column.right else "left",
+            no_wrap=not column.flexible,
+            overflow="fold" if column.flexible else "ellipsis",
+        )
+    for section in grid.sections:
+        for row in section:
+            table.add_row(*map(_text, row))
+        table.add_section()
+    return table
+
+
+class Screen:
+    """Standard output, or standard error; colours only where a terminal shows them.
+
+    Every text is escaped on its way.
+    """
+
+    def __init__(self, *, error: bool = False) -> None:
+        self._console = Console(stderr=error, highlight=False, markup=False, emoji=False)
+
+    @property
+    def moves(self) -> bool:
+        """Whether what is shown can be drawn over."""
+        return self._console.is_terminal and not self._console.is_dumb_terminal
+
+    def paragraph(self, *parts: Part) -> None:
+        """Print a text, wrapped between words where it is too long."""
+        self._console.print(_text(*parts))
+
+    def line(self, *parts: Part) -> None:
+        """Print a line that stays one line, for copying and for grep."""
+        self._console.print(_text(*parts), soft_wrap=True)
+
+    def table(self, grid: Grid) -> None:
+        """Print a table, and an empty line after it."""
+        self._console.print(_table(grid), "")
+
+    @contextlib.contextmanager
+    def live(self) -> Iterator[Callable[[Grid], None]]:
+        """Gives a function that draws a table over the one it drew before."""
+        with Live(
+            console=self._console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+        ) as live:
+            yield lambda grid: live.update(_table(grid), refresh=True)

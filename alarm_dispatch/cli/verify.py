@@ -1,0 +1,31 @@
+"""``verify``: the vendors' URL verification, one request to each callback."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from alarm_dispatch.callbacks import AlarmGroup
+from alarm_dispatch.cli.documents import verifications_document
+from alarm_dispatch.cli.grids import verifications_grid
+from alarm_dispatch.cli.inputs import Destination
+from alarm_dispatch.cli.screen import Screen, print_json
+from alarm_dispatch.delivery import Delivery
+from alarm_dispatch.dispatcher import AsyncDispatcher
+
+__all__ = ["run"]
+
+
+def run(destination: Destination, *, as_json: bool = False) -> int:
+    """Verify all callbacks at once and print what came of it; 0 when each is verified, else 1."""
+    found = asyncio.run(_verified(destination.alarm_group()))
+    if as_json:
+        print_json(verifications_document(found))
+    else:
+        Screen().table(verifications_grid(found))
+    return 0 if all(delivery.ok for delivery in found) else 1
+
+
+async def _verified(group: AlarmGroup) -> Sequence[Delivery]:
+    async with AsyncDispatcher() as dispatcher:
+        return await asyncio.gather(*map(dispatcher.verify, group.callbacks))

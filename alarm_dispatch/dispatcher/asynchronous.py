@@ -1,0 +1,142 @@
+"""The dispatcher for code that runs on an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from alarm_dispatch.callbacks import AlarmGroup, Callback
+from alarm_dispatch.delivery import Delivery, DispatchReport
+from alarm_dispatch.dispatcher.settings import (
+    DEFAULT_CLOSE_TIMEOUT,
+    DispatcherSettings,
+    close_timeout,
+    enter,
+)
+from alarm_dispatch.engine import DispatcherStats, Engine
+from alarm_dispatch.errors import DispatcherClosedError, WrongThreadError
+from alarm_dispatch.handles import AsyncHandle
+from alarm_dispatch.model import Alarm
+
+__all__ = ["AsyncDispatcher"]
+
+
+class AsyncDispatcher(DispatcherSettings):
+    """Dispatches alarms on the running event loop.
+
+    ``async with AsyncDispatcher() as dispatcher:``, or :meth:`close` at the end.  All methods are called
+    on one event loop.
+
+    ``transport`` carries what callbacks do not carry themselves; the default is an
+    :class:`~alarm_dispatch.transports.httpx.HttpxTransport`.  ``timeout`` (seconds), ``schedule`` and
+    ``confirmation`` replace the formats' own rules.  ``hooks`` are told of every attempt and every
+    settled delivery.  ``clock``, ``new_id`` and ``rng`` (which draws the jitter) are there for tests.
+
+    ``limit`` is the number of requests in flight over all callbacks, ``backlog`` the number of unsettled
+    deliveries.  ``circuit`` gives every callback without one of its own a
+    :class:`~alarm_dispatch.limits.Circuit` (True: with the usual figures).  ``max_retry_after`` caps, in
+    seconds, what a receiver's Retry-After can ask for.
+    """
+
+    def _open(self) -> None:
+        self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._engine: Engine | None = None
+
+    async def submit(self, alarm: Alarm, group: AlarmGroup, *, wait: bool = False) -> AsyncHandle:
+        """Start the deliveries of an alarm to a group and return a handle on them.
+
+        With a full backlog it raises :class:`~alarm_dispatch.errors.BacklogFullError`, or with ``wait``
+        waits until there is room.  Raises TypeError for arguments of other kinds, and
+        :class:`~alarm_dispatch.errors.DispatcherClosedError`.
+        """
+        engine = self._running()
+        ticket, prepared = self._preparation.alarm(alarm, group)
+        if wait:
+            await self._room_for(len(prepared))
+            engine = self._running()
+        else:
+            self._backlog.reserve(len(prepared))
+        enter(engine, ticket, prepared)
+        return AsyncHandle(ticket)
+
+    async def _room_for(self, count: int) -> None:
+        loop = asyncio.get_running_loop()
+        admission = loop.create_future()
+
+        def admit() -> None:
+            # Released on this loop, as its engine is; the future may be cancelled all the same.
+            if admission.cancelled():
+                self._backlog.release(count)
+            else:
+                admission.set_result(None)
+
+        if self._backlog.reserve_or_wait(count, admit):
+            return
+        try:
+            await admission
+        except asyncio.CancelledError:
+            if not self._backlog.withdraw(admit) and not admission.cancelled():
+                self._backlog.release(count)
+            raise
+
+    async def dispatch(self, alarm: Alarm, group: AlarmGroup) -> DispatchReport:
+        """Deliver an alarm to a group and return when every delivery is settled; raises as :meth:`submit`."""
+        handle = await self.submit(alarm, group)
+        return await handle.result()
+
+    async def verify(self, callback: Callback) -> Delivery:
+        """Make the one request that verifies a callback's URL; it ends by the vendor's 5 s.
+
+        Raises TypeError for what is no callback, and :class:`~alarm_dispatch.errors.DispatcherClosedError`.
+        """
+        engine = self._running()
+        ticket, item = self._preparation.verification(callback)
+        self._backlog.reserve(1)
+        enter(engine, ticket, [item], at_once=True)
+        return (await AsyncHandle(ticket).result()).deliveries[0]
+
+    async def drain(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - the interface
+        """Wait until every delivery is settled, retries included; False when ``timeout`` seconds were over.
+
+        Further submits are taken meanwhile, and waited for as well.
+        """
+        return self._engine is None or await self._engine.drain(timeout)
+
+    def stats(self) -> DispatcherStats:
+        """What the dispatcher does now.
+
+        Raises :class:`~alarm_dispatch.errors.DispatcherClosedError`.
+        """
+        return self._running().stats()
+
+    async def close(self, timeout: float = DEFAULT_CLOSE_TIMEOUT) -> None:  # noqa: ASYNC109 - the interface
+        """Take nothing more, give what is due ``timeout`` seconds, and end the rest.
+
+        A delivery that waits for a later attempt ends at once; every handle gets its result.
+        """
+        self._closed = True
+        if self._engine is not None:
+            await self._engine.close(timeout)
+
+    def _running(self) -> Engine:
+        if self._closed:
+            raise DispatcherClosedError("the dispatcher is closed")
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            if self._loop is not None and not self._loop.is_closed():
+                raise WrongThreadError("this AsyncDispatcher belongs to another event loop")
+            self._loop, self._engine = loop, None
+        if self._engine is None:
+            self._engine = Engine(self._settings)
+        return self._engine
+
+    async def __aenter__(self) -> Self:
+        self._running()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close(close_timeout(kind, DEFAULT_CLOSE_TIMEOUT))

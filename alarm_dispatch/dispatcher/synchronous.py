@@ -1,0 +1,191 @@
+"""The dispatcher for synchronous code."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Self
+
+import attrs
+
+from alarm_dispatch.callbacks import AlarmGroup, Callback
+from alarm_dispatch.delivery import Delivery, DispatchReport
+from alarm_dispatch.dispatcher.settings import (
+    DEFAULT_CLOSE_TIMEOUT,
+    DispatcherSettings,
+    close_timeout,
+    enter,
+)
+from alarm_dispatch.engine import DispatcherStats, Engine
+from alarm_dispatch.engine.backlog import Backlog
+from alarm_dispatch.errors import DispatcherClosedError, WrongThreadError
+from alarm_dispatch.handles import Handle
+from alarm_dispatch.loop_thread import LoopThread
+from alarm_dispatch.model import Alarm
+
+__all__ = ["Dispatcher"]
+
+# Seconds to end everything after an interrupted close; cancelled requests get one of them.
+_INTERRUPTED_CLOSE = 5.0
+
+
+class Dispatcher(DispatcherSettings):
+    """Dispatches alarms from synchronous code, with an event loop in a thread of its own.
+
+    ``with Dispatcher() as dispatcher:``, or :meth:`close` at the end.  It may be used from many threads,
+    also from one that runs an event loop (which a blocking call then blocks).  After a fork the child's
+    copy starts afresh, with no deliveries; those of the parent stay the parent's.
+
+    ``transport`` carries what callbacks do not carry themselves; the default is an
+    :class:`~alarm_dispatch.transports.httpx.HttpxTransport`.  ``timeout`` (seconds), ``schedule`` and
+    ``confirmation`` replace the formats' own rules.  ``hooks`` are told of every attempt and every
+    settled delivery.  ``clock``, ``new_id`` and ``rng`` (which draws the jitter) are there for tests.
+
+    ``limit`` is the number of requests in flight over all callbacks, ``backlog`` the number of unsettled
+    deliveries.  ``circuit`` gives every callback without one of its own a
+    :class:`~alarm_dispatch.limits.Circuit` (True: with the usual figures).  ``max_retry_after`` caps, in
+    seconds, what a receiver's Retry-After can ask for.
+    """
+
+    def _open(self) -> None:
+        self._closed = False
+        self._lock = threading.Lock()
+        self._thread: LoopThread | None = None
+        self._engine: Engine | None = None
+        _LIVING.add(self)
+
+    def submit(self, alarm: Alarm, group: AlarmGroup) -> Handle:
+        """Start the deliveries of an alarm to a group and return a handle on them.
+
+        Raises :class:`~alarm_dispatch.errors.BacklogFullError` when too many deliveries are unsettled,
+        TypeError for arguments of other kinds, and :class:`~alarm_dispatch.errors.DispatcherClosedError`.
+        """
+        ticket, prepared = self._preparation.alarm(alarm, group)
+        self._post(len(prepared), enter, ticket, prepared)
+        return Handle(ticket, self._in_own_thread)
+
+    def dispatch(self, alarm: Alarm, group: AlarmGroup) -> DispatchReport:
+        """Deliver an alarm to a group and return when every delivery is settled; raises as :meth:`submit`.
+
+        Raises :class:`~alarm_dispatch.errors.WrongThreadError` in a hook or confirmation.
+        """
+        self._check_thread()
+        return self.submit(alarm, group).result()
+
+    def verify(self, callback: Callback) -> Delivery:
+        """Make the one request that verifies a callback's URL; it ends by the vendor's 5 s.
+
+        Raises TypeError for what is no callback, and :class:`~alarm_dispatch.errors.DispatcherClosedError`.
+        """
+        self._check_thread()
+        ticket, item = self._preparation.verification(callback)
+        self._post(1, functools.partial(enter, at_once=True), ticket, [item])
+        return Handle(ticket, self._in_own_thread).result().deliveries[0]
+
+    def drain(self, timeout: float | None = None) -> bool:
+        """Wait until every delivery is settled, retries included; False when ``timeout`` seconds were over.
+
+        Further submits are taken meanwhile, and waited for as well.
+        """
+        self._check_thread()
+        thread = self._thread
+        return thread is None or self._closed or thread.run(self._drain_engine(timeout)).result()
+
+    async def _drain_engine(self, timeout: float | None) -> bool:  # noqa: ASYNC109 - handed on
+        return await self._running_engine().drain(timeout)
+
+    def stats(self) -> DispatcherStats:
+        """What the dispatcher does now; it may be called from any thread, also from a hook.
+
+        Raises :class:`~alarm_dispatch.errors.DispatcherClosedError`.
+        """
+        if self._in_own_thread():
+            return self._running_engine().stats()
+        answer: Future[DispatcherStats] = Future()
+        self._post(0, lambda engine: answer.set_result(engine.stats()))
+        return answer.result()
+
+    def close(self, timeout: float = DEFAULT_CLOSE_TIMEOUT) -> None:
+        """Take nothing more, give what is due ``timeout`` seconds, and end the rest.
+
+        A delivery that waits for a later attempt ends at once; every handle gets its result.  The call
+        returns within ``timeout`` and some seconds, whatever the receivers do.
+        """
+        self._check_thread()
+        with self._lock:
+            closed_before, self._closed = self._closed, True
+        thread = self._thread
+        if thread is not None and not closed_before:
+            try:
+                thread.run(self._close_engine(timeout)).result()
+            except BaseException:
+                # Ctrl-C while closing: still no handle is left without an end.
+                thread.run(self._close_engine(0)).result(_INTERRUPTED_CLOSE)
+                raise
+            finally:
+                thread.stop()
+
+    async def _close_engine(self, timeout: float) -> None:  # noqa: ASYNC109 - handed on
+        await self._running_engine().close(timeout)
+
+    def _post(self, count: int, entry: Callable[..., None], *arguments: object) -> None:
+        # Under the lock nothing is posted after close() has posted the end.
+        with self._lock:
+            if self._closed:
+                raise DispatcherClosedError("the dispatcher is closed")
+            self._backlog.reserve(count)
+            if self._thread is None:
+                self._thread = LoopThread(self._clock)
+            self._thread.post(self._serve, entry, *arguments)
+
+    def _serve(self, entry: Callable[..., None], *arguments: object) -> None:
+        entry(self._running_engine(), *arguments)
+
+    def _running_engine(self) -> Engine:
+        if self._engine is None:
+            self._engine = Engine(self._settings)
+        return self._engine
+
+    def _in_own_thread(self) -> bool:
+        thread = self._thread
+        return thread is not None and thread.is_current
+
+    def _check_thread(self) -> None:
+        if self._in_own_thread():
+            raise WrongThreadError("this is the dispatcher's own thread (a hook, a confirmation): use submit")
+
+    def _after_fork(self) -> None:
+        """In a child process: forget the parent's thread, loop and deliveries, and any lock it held."""
+        self._lock = threading.Lock()
+        self._backlog = Backlog(self._backlog.limit)
+        self._settings = attrs.evolve(self._settings, backlog=self._backlog)
+        _ABANDONED.append((self._thread, self._engine))
+        self._thread = self._engine = None
+
+    def __enter__(self) -> Self:
+        self._post(0, lambda _engine: None)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(close_timeout(kind, DEFAULT_CLOSE_TIMEOUT))
+
+
+_LIVING: weakref.WeakSet[Dispatcher] = weakref.WeakSet()
+_ABANDONED: list[object] = []
+"""What belongs to the parent process: kept, since collecting it would close what the parent uses."""
+
+
+def _forget_parents_threads() -> None:
+    for dispatcher in list(_LIVING):
+        dispatcher._after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - only Windows has no fork
+    os.register_at_fork(after_in_child=_forget_parents_threads)

@@ -1,0 +1,258 @@
+"""The tables of the reference say what the code does."""
+
+from __future__ import annotations
+
+import json
+import re
+import types
+import typing
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qsl
+
+import attrs
+import pytest
+
+from alarm_dispatch import Alarm, formats, load_alarm, model, schedule
+from alarm_dispatch.callbacks import AlarmGroup, Callback
+from alarm_dispatch.exchange import Verdict
+from alarm_dispatch.formats import aliyun, blueking, tencent, tencent_legacy
+from alarm_dispatch.formats.tencent.dimensions.shape import KEY
+from alarm_dispatch.loading.groups import _HttpxSettings
+from alarm_dispatch.receiver import StepKind
+from alarm_dispatch.transports.auth import BasicAuth, BearerAuth
+
+from ..formats.alarms import EVENT_ALARM, METRIC_ALARM, STARTED
+from ..paths import ALARMS, ROOT
+
+REFERENCE = ROOT / "docs" / "reference"
+_SHARED = {"alarmObjInfo.appId", "alarmObjInfo.uin"}
+_CONDITIONS = "alarmPolicyInfo.conditions"
+# The older format shares these classes with the current one, and never fills in these.
+_NOT_OLDER = {*_SHARED, f"{_CONDITIONS}.calcUnit", f"{_CONDITIONS}.historyValue"}
+
+
+def rows(page: str, heading: str) -> list[list[str]]:
+    """The cells of the first table under a heading, without its head."""
+    text = (REFERENCE / page).read_text("utf-8")
+    section = re.split(r"^#+ ", text.split(f"# {heading}\n", 1)[1], flags=re.MULTILINE)[0]
+    table = re.search(r"^\|.*\|$(?:\n^\|.*\|$)+", section, re.MULTILINE)
+    assert table is not None
+    # A cell of code may hold a bar only escaped, and none does.
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[0].splitlines()[2:]]
+
+
+def names(page: str, heading: str, column: int = 0) -> list[str]:
+    """What is in code in a column, in the table's order."""
+    return [name for row in rows(page, heading) for name in re.findall(r"`([^`]+)`", row[column])]
+
+
+def paths(kind: type, before: str = "") -> Iterator[tuple[str, bool]]:
+    """Every path in a wire class, and whether it is a leaf."""
+    hints = typing.get_type_hints(kind)
+    for attribute in attrs.fields(kind):
+        if attribute.name == "extra":
+            continue
+        path = f"{before}{attribute.name}"
+        inner, sign = _inner(hints[attribute.name])
+        yield path, inner is None
+        if inner is not None:
+            yield from paths(inner, f"{path}{sign}.")
+
+
+def _inner(hint: Any) -> tuple[Any, str]:
+    """The wire class inside a type, and the sign for how it is held."""
+    if attrs.has(hint):
+        return hint, ""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in {typing.Union, types.UnionType}:
+        return next((_inner(argument) for argument in arguments if _inner(argument)[0]), (None, ""))
+    if origin in {dict, list} and attrs.has(arguments[-1]):
+        return arguments[-1], ".*" if origin is dict else "[]"
+    return None, ""
+
+
+@pytest.mark.parametrize(
+    ("page", "heading", "column", "kind", "left_out"),
+    [
+        ("formats/blueking.md", "Fields", 0, blueking.Notice, set()),
+        ("formats/tencent.md", "Metric alarms", 0, tencent.MetricAlarm, set()),
+        ("formats/tencent.md", "Event alarms", 0, tencent.EventAlarm, set()),
+        ("formats/tencent-legacy.md", "Fields", 0, tencent_legacy.DocumentedAlarm, _NOT_OLDER),
+        ("formats/tencent-legacy.md", "Fields", 1, tencent_legacy.ObservedAlarm, _NOT_OLDER),
+        ("formats/aliyun.md", "Fields", 0, aliyun.Notice, set()),
+    ],
+)
+def test_every_wire_field_has_its_row(page, heading, column, kind, left_out):
+    """In the order in which it is sent."""
+    told = [row[0 if row[column] == "the same" else column].strip("`") for row in rows(page, heading)]
+    known = dict(paths(kind))
+
+    assert set(told) <= known.keys()
+    assert {path for path, leaf in known.items() if leaf} - left_out <= set(told)
+    assert not set(told) & left_out
+    if kind is not tencent_legacy.ObservedAlarm:
+        assert told == [path for path in known if path in told]
+
+
+_ABSENT = object()
+_BODIES = [
+    ("formats/blueking.md", "Fields", "blueking", METRIC_ALARM, "blueking-anomaly.json"),
+    ("formats/tencent.md", "Metric alarms", "tencent", METRIC_ALARM, "tencent-metric.en.json"),
+    ("formats/tencent.md", "Event alarms", "tencent", EVENT_ALARM, "tencent-event.en.json"),
+    ("formats/aliyun.md", "Fields", "aliyun", METRIC_ALARM, "aliyun-threshold.json"),
+]
+
+
+def body(name: str, dialect: str, alarm: Alarm) -> Any:
+    """What the format sends for an alarm."""
+    options = {"signer": lambda _parameters: "signed"} if name == "aliyun" else {}
+    context = formats.BuildContext(
+        session_id="abc", now=STARTED + timedelta(seconds=60), url="https://ops.example.com/?team=database"
+    )
+    content = formats.get(name, dialect=dialect, **options).build(alarm, context).content
+    return dict(parse_qsl(content.decode())) if name == "aliyun" else json.loads(content)
+
+
+def at(value: Any, path: str) -> Any:
+    """The value at a path of a table, or the absent mark."""
+    for step in path.replace("[]", ".[]").split("."):
+        if step == "*":
+            value = next(iter(value.values()), _ABSENT)
+        elif step == "[]":
+            value = value[0]
+        else:
+            value = value.get(step, _ABSENT)
+        if value is _ABSENT:
+            break
+    return value
+
+
+@pytest.mark.parametrize(("page", "heading", "name", "rich", "poor"), _BODIES)
+@pytest.mark.parametrize("dialect", ["documented", "observed"])
+def test_a_dialect_sends_what_its_column_says(page, heading, name, rich, poor, dialect):
+    """All but the dashes for an alarm that knows everything, and what is always sent for a poor one."""
+    column = 2 if dialect == "documented" else 3
+    of_rich, of_poor = body(name, dialect, rich), body(name, dialect, load_alarm(ALARMS / poor))
+
+    for row in rows(page, heading):
+        path, cell = row[0].strip("`"), row[column]
+        value = at(of_rich, path)
+        assert (value is _ABSENT) == (cell == "—"), path
+        if cell.startswith("always"):
+            assert at(of_poor, path) is not _ABSENT, path
+        if "a number" in cell or "an integer" in cell:
+            assert isinstance(value, int), path
+        elif cell.endswith("text"):
+            assert isinstance(value, str), path
+
+
+@pytest.mark.parametrize(("dialect", "column"), [("documented", 0), ("observed", 1)])
+def test_the_older_format_sends_what_its_columns_say(dialect, column):
+    """In either dialect all rows, under the key of its column."""
+    sent = body("tencent_legacy", dialect, METRIC_ALARM)
+
+    for row in rows("formats/tencent-legacy.md", "Fields"):
+        path = row[0 if row[column] == "the same" else column].strip("`")
+        value = at(sent, path)
+        assert value is not _ABSENT, path
+        if row[3].endswith("a number"):
+            assert isinstance(value, int), path
+        elif row[3].endswith("text") and path != "alarmStatus":
+            assert isinstance(value, str), path
+
+
+@pytest.mark.parametrize(
+    ("page", "heading"), [("formats/tencent.md", "Of metrics"), ("formats/tencent.md", "Of events")]
+)
+def test_the_typed_dimensions_have_their_keys(page, heading):
+    """Each class, its product, and each attribute with its key."""
+    shapes = tencent.METRIC_DIMENSIONS if heading == "Of metrics" else tencent.EVENT_DIMENSIONS
+    optional = {"obj_id": "objId", "obj_name": "objName"} if heading == "Of metrics" else {}
+    told = {
+        row[0].strip("`"): (row[1], dict(re.findall(r"`(\w+)` as `([\w.]+)`", row[2])))
+        for row in rows(page, heading)
+    }
+
+    for shape in shapes:
+        keys = {attribute.name: attribute.metadata[KEY] for attribute in attrs.fields(shape)}
+        product, listed = told[shape.__name__]
+        assert product == shape.product
+        assert listed | optional == keys
+    assert len(told) == len(set(shapes))
+
+
+def test_the_delivery_rules():
+    """Each format in each dialect."""
+    told = rows("delivery-rules.md", "By format")
+
+    expected = []
+    for name in formats.names():
+        for dialect in formats.Dialect:
+            rules = formats.get(name, dialect=dialect).rules
+            expected.append(
+                [
+                    f"`{name}`",
+                    str(dialect),
+                    f"{rules.timeout:g} s",
+                    str(rules.schedule.attempts),
+                    ", ".join(f"{delay:g} s" for delay in rules.schedule.delays or ()),
+                    rules.confirmation.text,
+                ]
+            )
+    assert told == expected
+
+
+def test_the_readme_has_the_same_rules():
+    """Those of the documented dialect."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for name in formats.names():
+        rules = formats.get(name).rules
+        waits = ", ".join(f"{delay:g} s" for delay in rules.schedule.delays or ())
+        start = f"| `{name}` | {rules.timeout:g} s | {rules.schedule.attempts}: {waits} | status 200"
+        assert start in readme
+
+
+def test_every_verdict_has_its_row():
+    """The set is closed."""
+    assert names("verdicts.md", "Verdicts") == [str(verdict) for verdict in Verdict]
+
+
+def test_every_word_of_a_script_has_its_row():
+    """A status stands for itself."""
+    told = {name.partition(":")[0] for name in names("receiver.md", "Words")}
+
+    assert set(StepKind) - {StepKind.STATUS} <= told
+
+
+@pytest.mark.parametrize(
+    ("heading", "kinds", "left_out"),
+    [
+        ("A group", [AlarmGroup], set()),
+        ("A callback", [Callback], set()),
+        ("A schedule", [schedule.RetrySchedule], {"stop", "wait"}),
+        ("A transport", [_HttpxSettings], set()),
+        ("Authentication", [BasicAuth, BearerAuth], set()),
+        ("The alarm itself", [model.Alarm], set()),
+        ("policy", [model.Policy], set()),
+        ("condition, of a metric", [model.MetricCondition], set()),
+        ("condition, of an event", [model.EventCondition], set()),
+        ("metric", [model.Metric], set()),
+        ("repeat", [model.Repeat], set()),
+        ("target", [model.Target], set()),
+        ("dimension_labels", [model.DimensionLabel], set()),
+        ("tenant", [model.Tenant], set()),
+        ("anomaly_records", [model.AnomalyRecord], set()),
+        ("anomalies", [model.Anomaly], set()),
+    ],
+)
+def test_every_key_of_a_file_has_its_row(heading, kinds, left_out):
+    """And says whether it must be there."""
+    told = {row[0].strip("`"): row for row in rows("configuration.md", heading)}
+    known = {attribute.name: attribute for kind in kinds for attribute in attrs.fields(kind)}
+
+    assert told.keys() - {"kind"} == known.keys() - left_out - {"kind"}
+    for name in known.keys() - left_out:
+        must = known[name].default is attrs.NOTHING
+        assert must == ("required" in told[name][1]), name
