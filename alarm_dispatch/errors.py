@@ -15,7 +15,7 @@
     ├── DeliveryExpiredError                             a delivery older than its callback's ``max_age``
     ├── BacklogFullError             (also RuntimeError) as many unsettled deliveries as there may be
     ├── DispatchFailedError                              what ``report.raise_for_failure()`` raises
-    ├── DispatcherClosedError        (also RuntimeError) the dispatcher is closed, or not yet open
+    ├── DispatcherClosedError        (also RuntimeError) the dispatcher is closed
     ├── WrongThreadError             (also RuntimeError) a blocking call from the dispatcher's own thread
     └── ForkedProcessError           (also RuntimeError) a handle that belongs to the parent process
 """
@@ -207,7 +207,7 @@ class BacklogFullError(AlarmDispatchError, RuntimeError):
 
 
 class DispatcherClosedError(AlarmDispatchError, RuntimeError):
-    """The dispatcher was closed before this could be done, or is not open yet."""
+    """The dispatcher was closed before this could be done."""
 
 
 class WrongThreadError(AlarmDispatchError, RuntimeError):

@@ -142,5 +142,7 @@ def split_user_info(url: str) -> tuple[str, str | None]:
     user_info, at, host = parts.netloc.rpartition("@")
     if not at:
         return url, None
+    if not user_info:
+        return parts._replace(netloc=host).geturl(), None
     user, _, password = user_info.partition(":")
     return parts._replace(netloc=host).geturl(), basic_authorization(unquote(user), unquote(password))

@@ -103,12 +103,31 @@ def _alarm_details(value: Mapping[str, Any]) -> JsonObject:
     return values.freeze_object(value, "Alarm.details")
 
 
-def _as_tuple(items: Iterable[Any]) -> tuple[Any, ...]:
+def _as_tuple(items: object) -> tuple[Any, ...]:
     # One item is a tuple of it.  A text is iterable too, and tuple("abc") would hide the mistake; what is
     # of a wrong kind is left for the validator, which names the field.
-    given: object = items
-    alone = isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable)
+    alone = isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable)
     return (items,) if alone else tuple(items)
+
+
+def _texts(items: Iterable[str]) -> tuple[str, ...]:
+    return _as_tuple(items)
+
+
+def _metrics(items: Iterable[Metric]) -> tuple[Metric, ...]:
+    return _as_tuple(items)
+
+
+def _dimension_labels(items: Iterable[DimensionLabel]) -> tuple[DimensionLabel, ...]:
+    return _as_tuple(items)
+
+
+def _anomalies(items: Iterable[Anomaly]) -> tuple[Anomaly, ...]:
+    return _as_tuple(items)
+
+
+def _anomaly_records(items: Iterable[AnomalyRecord]) -> tuple[AnomalyRecord, ...]:
+    return _as_tuple(items)
 
 
 @frozen
@@ -151,7 +170,7 @@ class Policy:
     type_name: str | None = field(default=None, validator=values.text(optional=True))
     type_english_name: str | None = field(default=None, validator=values.text(optional=True))
     scenario: str | None = field(default=None, validator=values.text(optional=True))
-    tags: tuple[str, ...] = field(default=(), converter=_as_tuple, validator=values.text_tuple)
+    tags: tuple[str, ...] = field(default=(), converter=_texts, validator=values.text_tuple)
     labels: JsonObject = field(factory=JsonObject, converter=_policy_labels)
     url: str | None = field(default=None, validator=values.text(optional=True))
 
@@ -191,7 +210,7 @@ class MetricCondition:
 
     metric: Metric = field(converter=_as_metric)
     other_metrics: tuple[Metric, ...] = field(
-        default=(), converter=_as_tuple, validator=values.instances(Metric)
+        default=(), converter=_metrics, validator=values.instances(Metric)
     )
     statistic: str | None = field(default=None, validator=values.text(optional=True))
     operator: str | None = field(default=None, validator=values.text(optional=True, empty=False))
@@ -201,7 +220,7 @@ class MetricCondition:
     period: Number | None = field(default=None, validator=values.non_negative(optional=True))
     periods: int | None = field(default=None, validator=values.non_negative(optional=True, whole=True))
     expression: str | None = field(default=None, validator=values.text(optional=True))
-    group_by: tuple[str, ...] = field(default=(), converter=_as_tuple, validator=values.text_tuple)
+    group_by: tuple[str, ...] = field(default=(), converter=_texts, validator=values.text_tuple)
     repeat: Repeat | None = field(default=None, validator=values.instance(Repeat, optional=True))
 
     def __attrs_post_init__(self) -> None:
@@ -247,7 +266,7 @@ class Target:
 
     dimensions: JsonObject = field(factory=JsonObject, converter=_target_dimensions)
     dimension_labels: tuple[DimensionLabel, ...] = field(
-        default=(), converter=_as_tuple, validator=values.instances(DimensionLabel)
+        default=(), converter=_dimension_labels, validator=values.instances(DimensionLabel)
     )
     namespace: str | None = field(default=None, validator=values.text(optional=True))
     region: str | None = field(default=None, validator=values.text(optional=True))
@@ -276,7 +295,7 @@ class AnomalyRecord:
     """
 
     id: int | str = field(validator=values.identifier())
-    anomalies: tuple[Anomaly, ...] = field(converter=_as_tuple, validator=values.instances(Anomaly))
+    anomalies: tuple[Anomaly, ...] = field(converter=_anomalies, validator=values.instances(Anomaly))
     data_id: str = field(validator=values.text(empty=False))
     value: Number = field(validator=values.number())
     fields: JsonObject = field(converter=_record_fields)
@@ -327,7 +346,7 @@ class Alarm:
     current_value: Number | None = field(default=None, validator=values.number(optional=True))
     previous_value: Number | None = field(default=None, validator=values.number(optional=True))
     anomaly_records: tuple[AnomalyRecord, ...] = field(
-        default=(), converter=_as_tuple, validator=values.instances(AnomalyRecord)
+        default=(), converter=_anomaly_records, validator=values.instances(AnomalyRecord)
     )
     description: str | None = field(default=None, validator=values.text(optional=True))
     related_info: str | None = field(default=None, validator=values.text(optional=True))

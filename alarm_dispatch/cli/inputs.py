@@ -15,10 +15,10 @@ from attrs import frozen
 from alarm_dispatch import formats
 from alarm_dispatch.callbacks import AlarmGroup, Callback
 from alarm_dispatch.cli.errors import CommandError
-from alarm_dispatch.confirmation import read_json
 from alarm_dispatch.errors import ConfigurationError, InvalidFieldError
 from alarm_dispatch.formats import Format
 from alarm_dispatch.loading import load_alarm, load_groups
+from alarm_dispatch.loading.source import read_json_text
 from alarm_dispatch.model import Alarm
 
 __all__ = ["Destination", "RuleOptions", "alarm_from", "aware_time", "format_from", "key_values"]
@@ -33,8 +33,8 @@ def alarm_from(source: str) -> Alarm:
     if source != _STANDARD_INPUT:
         return _loaded(load_alarm, source)
     try:
-        content = read_json(sys.stdin.buffer.read())
-    except ValueError as error:
+        content = read_json_text(sys.stdin.buffer.read().decode())
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError("standard input", [("$", f"is not JSON: {error}")]) from error
     if not isinstance(content, Mapping):
         raise ConfigurationError("standard input", [("$", "must be a JSON object")])
@@ -70,7 +70,7 @@ def key_values(pairs: Iterable[str]) -> dict[str, Any]:
             raise CommandError(f"--option: {pair!r} must be KEY=VALUE, such as utc_offset=0")
         try:
             found[key] = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             found[key] = text
     return found
 

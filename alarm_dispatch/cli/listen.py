@@ -34,13 +34,13 @@ def run(
 async def _listen(server: LoopbackServer, script: Script, count: int | None, *, as_json: bool) -> None:
     known = installed_formats()
     arrivals: asyncio.Queue[Arrival] = asyncio.Queue()
-    answered: asyncio.Queue[ReceivedRequest] = asyncio.Queue()
+    answered = asyncio.Semaphore(0)  # not a queue: without --count nobody would ever empty it
 
     def arrive(request: ReceivedRequest, step: Step) -> None:
         arrivals.put_nowait(Arrival(request=request, step=step, formats=known))
 
     server.on_request = arrive
-    server.on_answered = lambda request, _step: answered.put_nowait(request)
+    server.on_answered = lambda _request, _step: answered.release()
     try:
         await server.start()
     except OSError as error:
@@ -54,7 +54,7 @@ async def _listen(server: LoopbackServer, script: Script, count: int | None, *, 
             show(await arrivals.get())
             seen += 1
         for _ in range(seen):
-            await answered.get()
+            await answered.acquire()
     finally:
         await server.stop()
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import enum
+import functools
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from attrs import field, frozen
 
 from alarm_dispatch import values
 from alarm_dispatch.confirmation import Confirmation, status_is
+from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.schedule import RetrySchedule
 
@@ -30,12 +32,24 @@ def as_dialect(value: Dialect | str) -> Dialect:
     return values.enum_member(Dialect, value, "Format.dialect")
 
 
+@functools.lru_cache(maxsize=64)
+def _is_header_value(text: str) -> bool:
+    return bool(text) and all(" " <= character <= "~" for character in text)
+
+
+def _check_content_type(_instance: object, _attribute: Any, value: Any) -> None:
+    if not isinstance(value, str) or not _is_header_value(value):
+        raise InvalidFieldError(
+            "Payload.content_type", "must be printable ASCII text, such as application/json"
+        )
+
+
 @frozen(kw_only=True)
 class Payload:
     """The exact bytes of a body and their content type."""
 
-    content: bytes
-    content_type: str
+    content: bytes = field(validator=values.instance(bytes))
+    content_type: str = field(validator=_check_content_type)
 
 
 @frozen(kw_only=True)
@@ -46,7 +60,7 @@ class BuildContext:
     sending; ``url`` is the callback's.
     """
 
-    session_id: str
+    session_id: str = field(validator=values.text())
     now: datetime = field(validator=values.aware_time())
     url: str = ""
 

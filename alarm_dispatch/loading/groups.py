@@ -53,6 +53,8 @@ def load_groups(source: Source) -> dict[str, AlarmGroup]:
                 (f"{path}.name", f"{loaded.name!r} occurs twice; each group needs a name of its own")
             )
         found[loaded.name] = loaded
+    if not found and not problems:
+        problems.append(("$", "has no group; there must be at least one"))
     if problems:
         raise ConfigurationError(name, problems)
     return found

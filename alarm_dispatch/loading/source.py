@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from alarm_dispatch.errors import ConfigurationError
 
-__all__ = ["Source", "read_source"]
+__all__ = ["Source", "read_json_text", "read_source"]
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | list[Any]
 """A path of a ``.json`` or ``.toml`` file, or the mapping that such a file holds."""
@@ -42,7 +42,8 @@ def read_source(source: Source, kind: str) -> tuple[Any, str]:
         raise ConfigurationError(name, [("$", str(error))]) from error
 
 
-def _read_json(text: str) -> Any:
+def read_json_text(text: str) -> Any:
+    """What JSON text holds; ValueError for what is none, and for a key that occurs twice in one object."""
     return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
 
 
@@ -58,4 +59,4 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON value")
 
 
-_READERS: Mapping[str, Callable[[str], Any]] = {".json": _read_json, ".toml": tomllib.loads}
+_READERS: Mapping[str, Callable[[str], Any]] = {".json": read_json_text, ".toml": tomllib.loads}

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from alarm_dispatch.errors import TransportError
+from alarm_dispatch.errors import InvalidFieldError, TransportError
 from alarm_dispatch.exchange import Reply, Request, Verdict
 
 __all__ = ["FunctionTransport"]
@@ -20,12 +20,15 @@ class FunctionTransport:
     The function runs in one of ``threads`` threads.  It may raise
     :class:`~alarm_dispatch.errors.TransportError` with a verdict of its own; any OSError (which the
     errors of the ``requests`` library are) means that the outcome is unknown.  A call that outlives its
-    deadline is left alone in its thread and its reply is dropped, so give the function a timeout too.
+    deadline is left alone in its thread and its reply is dropped, so give the function a timeout too: a
+    process does not end before its threads do.
     """
 
     keeps_deadline = True
 
-    def __init__(self, function: Callable[[Request], Reply], *, threads: int = 8) -> None:
+    def __init__(self, function: Callable[[Request], Reply], *, threads: Any = 8) -> None:
+        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+            raise InvalidFieldError("FunctionTransport.threads", f"must be at least 1, not {threads!r}")
         self._function = function
         self._threads = threads
         self._executor: ThreadPoolExecutor | None = None

@@ -72,8 +72,10 @@ class HttpxTransport:
 
     ``client`` is an ``httpx.AsyncClient`` of your own that carries everything instead (its proxies, its
     event hooks); it is neither closed nor pooled for each lane, and its timeouts hold beside the deadline.
+    Its cookies and the proxies that it takes from the environment are its own affair.
 
-    No redirect is followed, no cookie kept, nothing decompressed, no proxy taken from the environment.
+    No redirect is followed and nothing decompressed; without a client of your own no cookie is kept and no
+    proxy taken from the environment.
     """
 
     keeps_deadline = True
@@ -129,6 +131,8 @@ class HttpxTransport:
     async def _exchange(self, request: Request, body: _Body) -> Reply:
         headers = list(complete(request.headers, self._headers))
         if self._client is not None:
+            # Replies are read raw, so the client's wish for compressed ones must not go out.
+            headers = list(complete(tuple(headers), (("Accept-Encoding", "identity"),)))
             outgoing = self._client.build_request(
                 request.method, request.url, content=request.content, headers=headers
             )
@@ -163,8 +167,9 @@ class HttpxTransport:
             verify=self._tls,
             http2=self._http2,
             proxy=self._proxy,
+            # A receiver that was asked for HTTP/2 may answer in HTTP/1.1, with a connection for each request.
             limits=httpx.Limits(
-                max_connections=_CONNECTIONS_PER_POOL,
+                max_connections=_STREAMS_PER_POOL if self._http2 else _CONNECTIONS_PER_POOL,
                 max_keepalive_connections=_CONNECTIONS_PER_POOL,
                 keepalive_expiry=_KEEPALIVE,
             ),

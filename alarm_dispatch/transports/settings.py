@@ -49,8 +49,9 @@ def checked_tls(
 
 def checked_cap(transport: str, max_reply_bytes: int) -> int:
     """The cap, when a body can be within it; raises InvalidFieldError otherwise."""
-    if max_reply_bytes < 1:
-        raise InvalidFieldError(f"{transport}.max_reply_bytes", f"must be at least 1, not {max_reply_bytes}")
+    given: object = max_reply_bytes
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+        raise InvalidFieldError(f"{transport}.max_reply_bytes", f"must be at least 1, not {given!r}")
     return max_reply_bytes
 
 
