@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from attrs import field, frozen
 
-from alarm_dispatch import values
+from alarm_dispatch import states, values
 from alarm_dispatch.errors import InvalidFieldError
+from alarm_dispatch.states import AlarmState, Level, RepeatMode
 from alarm_dispatch.values import JsonObject, Number
 
 __all__ = [
@@ -31,58 +31,7 @@ __all__ = [
 ]
 
 
-class AlarmState(enum.StrEnum):
-    """What the alarm is now."""
-
-    TRIGGERED = "triggered"
-    RESOLVED = "resolved"
-    NO_DATA = "no_data"
-    CLOSED = "closed"
-    """Ended by a person or by a change of its policy, not by its condition."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether the alarm is over."""
-        return self in {AlarmState.RESOLVED, AlarmState.CLOSED}
-
-
-class Level(enum.StrEnum):
-    """How bad it is, worst first."""
-
-    FATAL = "fatal"
-    WARNING = "warning"
-    INFO = "info"
-
-
-class RepeatMode(enum.StrEnum):
-    """How an unresolved alarm is notified again."""
-
-    ONCE = "once"
-    CONTINUOUS = "continuous"
-    EXPONENTIAL = "exponential"
-
-
 # Converters are named functions, one a field, because only those tell mypy what a constructor takes.
-def _repeat_mode(value: RepeatMode | str) -> RepeatMode:
-    return values.enum_member(RepeatMode, value, "Repeat.mode")
-
-
-def _alarm_state(value: AlarmState | str) -> AlarmState:
-    return values.enum_member(AlarmState, value, "Alarm.state")
-
-
-def _alarm_level(value: Level | str | None) -> Level | None:
-    return None if value is None else values.enum_member(Level, value, "Alarm.level")
-
-
-def _previous_level(value: Level | str | None) -> Level | None:
-    return None if value is None else values.enum_member(Level, value, "Alarm.previous_level")
-
-
-def _anomaly_level(value: Level | str) -> Level:
-    return values.enum_member(Level, value, "Anomaly.level")
-
-
 def _policy_labels(value: Mapping[str, Any]) -> JsonObject:
     return values.freeze_object(value, "Policy.labels")
 
@@ -106,8 +55,9 @@ def _alarm_details(value: Mapping[str, Any]) -> JsonObject:
 def _as_tuple(items: object) -> tuple[Any, ...]:
     # One item is a tuple of it.  A text is iterable too, and tuple("abc") would hide the mistake; what is
     # of a wrong kind is left for the validator, which names the field.
-    alone = isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable)
-    return (items,) if alone else tuple(items)
+    if isinstance(items, Iterable) and not isinstance(items, str | bytes | Mapping):
+        return tuple(items)
+    return (items,)
 
 
 def _texts(items: Iterable[str]) -> tuple[str, ...]:
@@ -134,7 +84,7 @@ def _anomaly_records(items: Iterable[AnomalyRecord]) -> tuple[AnomalyRecord, ...
 class Repeat:
     """Whether and how often an unresolved alarm is notified again; ``period`` is in seconds."""
 
-    mode: RepeatMode = field(default=RepeatMode.ONCE, converter=_repeat_mode)
+    mode: RepeatMode = field(default=RepeatMode.ONCE, converter=states.as_repeat_mode)
     period: Number = field(default=0, validator=values.non_negative())
 
     def __attrs_post_init__(self) -> None:
@@ -280,7 +230,7 @@ class Target:
 class Anomaly:
     """One level that a data point violated."""
 
-    level: Level = field(converter=_anomaly_level)
+    level: Level = field(converter=states.as_anomaly_level)
     id: str = field(validator=values.text(empty=False))
     message: str = field(validator=values.text())
     time: datetime = field(validator=values.aware_time())
@@ -334,9 +284,9 @@ class Alarm:
     )
     target: Target = field(validator=values.instance(Target))
     started_at: datetime = field(validator=values.aware_time())
-    state: AlarmState = field(default=AlarmState.TRIGGERED, converter=_alarm_state)
-    level: Level | None = field(default=None, converter=_alarm_level)
-    previous_level: Level | None = field(default=None, converter=_previous_level)
+    state: AlarmState = field(default=AlarmState.TRIGGERED, converter=states.as_alarm_state)
+    level: Level | None = field(default=None, converter=states.as_alarm_level)
+    previous_level: Level | None = field(default=None, converter=states.as_previous_level)
     tenant: Tenant | None = field(default=None, validator=values.instance(Tenant, optional=True))
     number: int | str | None = field(default=None, validator=values.identifier(optional=True))
     created_at: datetime | None = field(default=None, validator=values.aware_time(optional=True))

@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections.abc import Callable
 
 import attrs
-from attrs import frozen
 
-from alarm_dispatch.clock import Clock
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
 from alarm_dispatch.engine.attempt import make_request
-from alarm_dispatch.engine.backlog import Backlog
 from alarm_dispatch.engine.heap import TimerHeap
 from alarm_dispatch.engine.lanes import Lane
 from alarm_dispatch.engine.queues import Queues
-from alarm_dispatch.engine.stats import DispatcherStats, lane_stats
+from alarm_dispatch.engine.settings import EngineSettings
+from alarm_dispatch.engine.stats import DispatcherStats, figures
 from alarm_dispatch.engine.users import TransportsInUse
 from alarm_dispatch.engine.window import Share
 from alarm_dispatch.errors import DeliveryExpiredError, DispatcherClosedError
 from alarm_dispatch.exchange import Attempt, Reply, Verdict
 from alarm_dispatch.jobs import Job, JobState
-from alarm_dispatch.limits import Circuit, retry_after
+from alarm_dispatch.limits import retry_after
 
-__all__ = ["Engine", "EngineSettings", "Hook"]
-
-Hook = Callable[[Attempt | Delivery], None]
-"""Is told of each attempt when it ended and of each delivery when it settled, on the engine's thread."""
+__all__ = ["Engine"]
 
 _log = logging.getLogger("alarm_dispatch")
 
@@ -42,19 +35,6 @@ _PULSE = 0.015625
 _BUSY_TASKS = 12
 # Attempts that a task makes one after the other; then a new one lets the event loop have its turn.
 _TURNS_OF_A_TASK = 32
-
-
-@frozen(kw_only=True)
-class EngineSettings:
-    """What an engine goes by; ``limit`` is of requests in flight, ``max_retry_after`` in seconds."""
-
-    clock: Clock
-    rng: random.Random
-    backlog: Backlog
-    hooks: tuple[Hook, ...]
-    limit: int
-    circuit: Circuit | None
-    max_retry_after: float
 
 
 class Engine:
@@ -166,7 +146,6 @@ class Engine:
         now = self._loop.time()
         self._queues.window.loop_was_late(now - due)
         self._pulse = self._loop.call_later(_PULSE, self._beat, now + _PULSE)
-        self._queues.unblock()
         self._serve()
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
@@ -228,7 +207,6 @@ class Engine:
             self._timers.push(ended + attempt.retry_in, job)
         if lane is not None:
             self._queues.bring_back(lane)
-        self._queues.unblock()
         if isinstance(fault, KeyboardInterrupt):
             raise fault  # the delivery is settled; the person at the keyboard wants more than that
 
@@ -349,15 +327,8 @@ class Engine:
 
     def stats(self) -> DispatcherStats:
         """The figures of now."""
-        now = self._loop.time()
-        return DispatcherStats(
-            waiting=self._pending - len(self._tasks),
-            in_flight=len(self._tasks),
-            delivered=self._counts[DeliveryStatus.DELIVERED],
-            failed=self._counts[DeliveryStatus.FAILED],
-            superseded=self._counts[DeliveryStatus.SUPERSEDED],
-            lanes=tuple(lane_stats(lane, now) for lane in self._queues.lanes),
-        )
+        in_flight = len(self._tasks)
+        return figures(self._queues.lanes, self._counts, self._pending, in_flight, self._loop.time())
 
 
 def _too_old(job: Job) -> DeliveryExpiredError:

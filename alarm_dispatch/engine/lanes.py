@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from attrs import define, field
 
 from alarm_dispatch.callbacks import Callback
-from alarm_dispatch.engine.turns import LEVELS
+from alarm_dispatch.engine.turns import LEVELS, Turns
 from alarm_dispatch.jobs import Job, JobState
 from alarm_dispatch.limits import Circuit, Rate
 
@@ -35,7 +35,8 @@ class Lane:
 
     ``heads`` holds, for each alarm with unsettled deliveries, the first of them; the others hang on it in
     their order and start only when those before have settled, so that resolved never overtakes triggered.
-    ``ready`` are the heads that may be sent now, by level.  ``pending`` counts the unsettled ones.
+    ``ready`` are the heads that may be sent now, by level, and ``enrolled`` where they have their turns.
+    ``pending`` counts the unsettled ones.
 
     ``answered`` says whether the last attempt that ended got a whole reply, ``wakes_at`` when the lane is
     looked at again because of its rate or its circuit.
@@ -48,7 +49,7 @@ class Lane:
     circuit: Circuit | None = None
     settings_of: Callback | None = None
     ready: tuple[deque[Job], ...] = field(factory=lambda: tuple(deque() for _ in range(LEVELS)))
-    enrolled: list[bool] = field(factory=lambda: [False] * LEVELS)
+    enrolled: list[Turns | None] = field(factory=lambda: [None] * LEVELS)
     heads: dict[str, Job] = field(factory=dict)
     in_flight: int = 0
     pending: int = 0

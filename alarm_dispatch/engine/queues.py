@@ -31,9 +31,9 @@ class Queues:
         self._wake_at = wake_at
         self._lanes: dict[str, Lane] = {}
         self._idle: OrderedDict[str, Lane] = OrderedDict()
-        self._turns = Turns()
-        # Lanes that wait for a place, by the share of the window that they would take it from.
-        self._blocked: dict[Share, OrderedDict[str, Lane]] = {share: OrderedDict() for share in Share}
+        # By the share that a lane takes its places from: who waits for one does not hold up the others, and
+        # has its turn by level when there is one.
+        self._turns = tuple((share, Turns()) for share in Share)
 
     @property
     def lanes(self) -> Iterable[Lane]:
@@ -58,23 +58,39 @@ class Queues:
         """Let the job be sent when it is its turn."""
         job.state = JobState.READY
         lane.ready[job.level].append(job)
-        self._turns.enroll(lane, job.level)
+        self._enroll(lane, job.level)
 
     def next(self, now: float) -> tuple[Job, Lane, Share] | None:
         """The job to be sent now, with the share of the window that it takes its place from."""
-        while not self.window.full and (turn := self._turns.next()) is not None:
-            lane, level = turn
+        while (turn := self._next_turn()) is not None:
+            lane, level, turns = turn
             queue = lane.ready[level]
             while queue and queue[0].state is not JobState.READY:
                 queue.popleft()  # superseded or ended while it stood here
             if not queue or not self._may_send(lane, now):
                 continue
+            share = self._share_of(lane)
+            if not self.window.admits(share):
+                self._enroll(lane, level)  # it waits for a place in another share since its last request
+                continue
             job = queue.popleft()
             if queue:
-                self._turns.enroll(lane, level)
-            self._turns.charge(level)
-            return job, lane, Share.of(answered=lane.answered, in_flight=lane.in_flight)
+                self._enroll(lane, level)
+            turns.charge(level)
+            return job, lane, share
         return None
+
+    def _next_turn(self) -> tuple[Lane, int, Turns] | None:
+        for share, turns in self._turns:
+            if self.window.admits(share) and (turn := turns.next()) is not None:
+                return *turn, turns
+        return None
+
+    def _share_of(self, lane: Lane) -> Share:
+        return self.window.share(answered=lane.answered, in_flight=lane.in_flight)
+
+    def _enroll(self, lane: Lane, level: int) -> None:
+        self._turns[self._share_of(lane)][1].enroll(lane, level)
 
     def _may_send(self, lane: Lane, now: float) -> bool:
         """Whether the lane may send one more; when not, something is set to bring it back."""
@@ -88,28 +104,18 @@ class Queues:
                 lane.wakes_at = free_at
                 self._wake_at(free_at, lane)
             return False
-        share = Share.of(answered=lane.answered, in_flight=lane.in_flight)
-        if self.window.admits(share):
-            return True
-        self._blocked[share][lane.key] = lane  # an end in that share brings it back
-        return False
+        return True
 
     def bring_back(self, lane: Lane) -> None:
         """Let the lane have turns for all that it has ready."""
         for level, queue in enumerate(lane.ready):
             if queue:
-                self._turns.enroll(lane, level)
+                self._enroll(lane, level)
 
     def woken(self, lane: Lane) -> None:
         """The time has come that the lane waited for."""
         lane.wakes_at = None
         self.bring_back(lane)
-
-    def unblock(self) -> None:
-        """Let those that waited for a place have turns again, one for each share that has room."""
-        for share, lanes in self._blocked.items():
-            if lanes and self.window.admits(share):
-                self.bring_back(lanes.popitem(last=False)[1])
 
     def rest(self, lane: Lane) -> None:
         """Keep a lane without work for a while; callbacks made anew for each alarm must not pile up."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from attrs import frozen
 
+from alarm_dispatch.delivery import DeliveryStatus
 from alarm_dispatch.engine.lanes import CircuitState, Lane
 from alarm_dispatch.jobs import JobState
 
-__all__ = ["DispatcherStats", "LaneStats", "lane_stats"]
+__all__ = ["DispatcherStats", "LaneStats", "figures", "lane_stats"]
 
 
 @frozen(kw_only=True)
@@ -45,6 +48,20 @@ class DispatcherStats:
     def submitted(self) -> int:
         """All deliveries so far: each is delivered, failed, superseded, or still on its way."""
         return self.waiting + self.in_flight + self.delivered + self.failed + self.superseded
+
+
+def figures(
+    lanes: Iterable[Lane], counts: Mapping[DeliveryStatus, int], pending: int, in_flight: int, now: float
+) -> DispatcherStats:
+    """The figures of all lanes at the loop's time ``now``; ``pending`` are the unsettled deliveries."""
+    return DispatcherStats(
+        waiting=pending - in_flight,
+        in_flight=in_flight,
+        delivered=counts[DeliveryStatus.DELIVERED],
+        failed=counts[DeliveryStatus.FAILED],
+        superseded=counts[DeliveryStatus.SUPERSEDED],
+        lanes=tuple(lane_stats(lane, now) for lane in lanes),
+    )
 
 
 def lane_stats(lane: Lane, now: float) -> LaneStats:

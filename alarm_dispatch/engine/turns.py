@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,37 +21,50 @@ class Turns:
     """The lanes that have something to send, by level.
 
     Each level's turns cost its stride; the level that has spent least is next.  A level that comes back
-    after it had nothing starts where the others are, so that it cannot save up turns.
+    after it had nothing starts where the others are: it cannot save up turns, and does not pay for those
+    that it had while nobody else wanted any.
     """
 
-    __slots__ = ("_rings", "_spent")
+    __slots__ = ("_enrolled", "_reached", "_rings", "_spent")
 
     def __init__(self) -> None:
-        self._rings: tuple[deque[Lane], ...] = tuple(deque() for _ in range(LEVELS))
+        self._rings: tuple[OrderedDict[Lane, None], ...] = tuple(OrderedDict() for _ in range(LEVELS))
         self._spent = [0] * LEVELS
+        self._reached = 0
+        self._enrolled = 0
 
     def enroll(self, lane: Lane, level: int) -> None:
-        """Let the lane have turns on this level, once."""
-        if not lane.enrolled[level]:
-            lane.enrolled[level] = True
-            ring = self._rings[level]
-            if not ring:
-                busy = [spent for spent, others in zip(self._spent, self._rings, strict=True) if others]
-                self._spent[level] = max(self._spent[level], min(busy, default=0))
-            ring.append(lane)
+        """Let the lane have turns on this level, here and nowhere else, once."""
+        elsewhere = lane.enrolled[level]
+        if elsewhere is self:
+            return
+        if elsewhere is not None:
+            elsewhere._withdraw(lane, level)
+        lane.enrolled[level] = self
+        ring = self._rings[level]
+        if not ring:
+            self._spent[level] = max(self._spent[level], self._reached)
+        ring[lane] = None
+        self._enrolled += 1
 
     def next(self) -> tuple[Lane, int] | None:
         """The lane and the level whose turn it is; it has no further turn until it enrolls again."""
+        if not self._enrolled:
+            return None
         level, least = -1, 0
         for candidate in range(LEVELS):
             if self._rings[candidate] and (level < 0 or self._spent[candidate] < least):
                 level, least = candidate, self._spent[candidate]
-        if level < 0:
-            return None
-        lane = self._rings[level].popleft()
-        lane.enrolled[level] = False
+        self._reached = least
+        lane = next(iter(self._rings[level]))
+        self._withdraw(lane, level)
+        lane.enrolled[level] = None
         return lane, level
 
     def charge(self, level: int) -> None:
         """Note that a turn of this level was used."""
         self._spent[level] += _STRIDES[level]
+
+    def _withdraw(self, lane: Lane, level: int) -> None:
+        del self._rings[level][lane]
+        self._enrolled -= 1

@@ -13,22 +13,15 @@ _LEAST = 16
 _AT_FIRST = 64
 
 
-class Share(enum.Enum):
+class Share(enum.IntEnum):
     """What part of the window a request takes its place from."""
 
-    ANSWERING = enum.auto()
+    ANSWERING = 0
     """Its receiver answered the last time."""
-    FIRST = enum.auto()
+    FIRST = 1
     """It did not, or never was asked, and has nothing in flight."""
-    FURTHER = enum.auto()
+    FURTHER = 2
     """The same, and it has something in flight."""
-
-    @classmethod
-    def of(cls, *, answered: bool, in_flight: int) -> Share:
-        """The share for a receiver's next request."""
-        if answered:
-            return cls.ANSWERING
-        return cls.FURTHER if in_flight else cls.FIRST
 
 
 class Window:
@@ -36,19 +29,25 @@ class Window:
 
     A receiver that accepts and never answers holds its requests for the whole timeout.  Such ones, and
     those that never answered yet, have a share of their own, so that they cannot take the others' places:
-    half of it for a first request of each, half for further ones.
+    half of it for a first request of each, half for further ones.  A limit of one cannot be shared.
 
     The other share shrinks while the event loop is late, since with everything in flight at once a fatal
     alarm would queue behind all of it inside the loop; it grows again while the loop is in time.
     """
 
     def __init__(self, limit: int) -> None:
-        self._doubtful_limit = max(1, limit // 2)
+        self._doubtful_limit = limit // 2
         self._further_limit = max(1, limit // 4)
-        self._most = max(1, limit - self._doubtful_limit)
+        self._most = limit - self._doubtful_limit
         self._room = min(self._most, _AT_FIRST)
         self._answering = 0
         self._doubtful = 0
+
+    def share(self, *, answered: bool, in_flight: int) -> Share:
+        """The share for a receiver's next request."""
+        if answered or not self._doubtful_limit:
+            return Share.ANSWERING
+        return Share.FURTHER if in_flight else Share.FIRST
 
     def admits(self, share: Share) -> bool:
         """Whether one more request may go out in this share."""
@@ -57,11 +56,6 @@ class Window:
         if share is Share.FIRST:
             return self._doubtful < self._doubtful_limit
         return self._doubtful < self._further_limit
-
-    @property
-    def full(self) -> bool:
-        """Whether no request at all may go out."""
-        return self._answering >= self._room and self._doubtful >= self._doubtful_limit
 
     def enter(self, share: Share) -> None:
         """Count a request that goes out."""

@@ -26,8 +26,9 @@ class FunctionTransport:
 
     keeps_deadline = True
 
-    def __init__(self, function: Callable[[Request], Reply], *, threads: Any = 8) -> None:
-        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+    def __init__(self, function: Callable[[Request], Reply], *, threads: int = 8) -> None:
+        given: object = threads
+        if isinstance(given, bool) or not isinstance(given, int) or given < 1:
             raise InvalidFieldError("FunctionTransport.threads", f"must be at least 1, not {threads!r}")
         self._function = function
         self._threads = threads
