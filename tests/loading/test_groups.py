@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from alarm_dispatch import AlarmGroup, Callback, RetrySchedule, load_groups
 from alarm_dispatch.errors import ConfigurationError
 from alarm_dispatch.formats import blueking, tencent
+from alarm_dispatch.limits import Circuit, Rate
 from alarm_dispatch.transports.auth import BasicAuth, BearerAuth
 from alarm_dispatch.transports.httpx import DEFAULT_MAX_REPLY_BYTES, HttpxTransport
 from tests.loading.test_alarm import JSON_VALUES
@@ -48,9 +49,6 @@ def one(source: Any) -> Callback:
         ({"b": {"callbacks": [CALLBACK]}, "a": {"callbacks": [CALLBACK]}}, ["b", "a"]),
         ({"key": GROUP}, ["oncall"]),
         ({"夜 班": {"callbacks": [CALLBACK]}}, ["夜 班"]),
-        ([], []),
-        ({"groups": []}, []),
-        ({"groups": {}}, []),
     ],
 )
 def test_the_shapes(source: Any, names: list[str]) -> None:
@@ -477,3 +475,44 @@ def test_no_json_value_makes_loading_raise_anything_else(value: Any, setting: An
             assert isinstance(load_groups(source), dict)
         except ConfigurationError as error:
             assert str(error).encode()  # noqa: PT017 - both ends are right
+
+
+@pytest.mark.parametrize("source", [[], {"groups": []}, {"groups": {}}])
+def test_a_source_without_a_group_is_an_error(source: Any) -> None:
+    """Nobody would be told, and nobody would notice."""
+    with pytest.raises(ConfigurationError, match=r"\$: has no group"):
+        load_groups(source)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "loaded"),
+    [
+        ("rate", "20/60", Rate(20, 60)),
+        ("rate", 4, Rate(1, 0.25)),
+        ("circuit", True, True),
+        ("circuit", {"failures": 3, "pause": 10}, Circuit(failures=3, pause=10)),
+        ("supersede", True, True),
+        ("max_age", 600, 600),
+    ],
+)
+def test_what_spares_a_receiver(key: str, value: Any, loaded: object) -> None:
+    """The same values as in code."""
+    group = load_groups({"name": "oncall", "callbacks": [{**CALLBACK, key: value}]})["oncall"]
+
+    assert getattr(group.callbacks[0], key) == loaded
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("rate", "fast", r"\$\.callbacks\[0\]\.rate: is no rate: 'fast'"),
+        ("rate", 0, r"\$\.callbacks\[0\]\.rate: is no rate: 0"),
+        ("circuit", {"failures": 0}, r"\$\.callbacks\[0\]\.circuit\.failures: must be at least 1"),
+        ("circuit", 3, r"\$\.callbacks\[0\]\.circuit: must be a mapping"),
+        ("max_age", -1, r"\$\.callbacks\[0\]\.max_age: must be more than 0"),
+    ],
+)
+def test_what_spares_no_receiver(key: str, value: Any, problem: str) -> None:
+    """An error that names the path and what is allowed."""
+    with pytest.raises(ConfigurationError, match=problem):
+        load_groups({"name": "oncall", "callbacks": [{**CALLBACK, key: value}]})

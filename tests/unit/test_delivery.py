@@ -49,7 +49,7 @@ def test_a_delivery_is_ok_when_it_is_delivered() -> None:
     assert delivery("delivered").ok
     assert not delivery("failed").ok
     assert delivery("failed").status == "failed"
-    assert [str(status) for status in DeliveryStatus] == ["delivered", "failed"]
+    assert [str(status) for status in DeliveryStatus] == ["delivered", "failed", "superseded"]
 
 
 def test_errors_do_not_make_deliveries_differ() -> None:

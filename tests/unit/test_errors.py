@@ -17,6 +17,8 @@ _ERRORS = [
         errors.ConfigurationError("a.json", [("$.id", "is missing"), ("$.x", "unknown key")]),
         "a.json cannot be loaded:\n  $.id: is missing\n  $.x: unknown key",
     ),
+    (errors.BacklogFullError(7, 2, 8), "7 deliveries are unsettled, 2 more came, and the backlog takes 8"),
+    (errors.DeliveryExpiredError("too old"), "too old"),
     (errors.UnknownFormatError("x", ["a", "b"]), "unknown format 'x'; known are: a, b"),
     (
         errors.MissingFieldError("tencent", "alarmObjInfo.region", "Target.region"),
@@ -77,7 +79,7 @@ def test_the_tree_is_as_drawn() -> None:
     drawn = _drawn()
 
     assert sorted(drawn) == sorted(real)
-    assert len(drawn) == 14
+    assert len(drawn) == 16
 
 
 def test_every_exception_is_tried_here() -> None:

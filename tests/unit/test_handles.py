@@ -4,44 +4,53 @@ from __future__ import annotations
 
 import asyncio
 import os
-from concurrent.futures import Future
+import threading
 
 import pytest
 
 from alarm_dispatch import DispatchReport
 from alarm_dispatch.errors import ForkedProcessError, WrongThreadError
-from alarm_dispatch.handles import AsyncHandle, Handle, Ticket
+from alarm_dispatch.handles import AsyncHandle, Handle
 from alarm_dispatch.testing import VirtualClock
+from alarm_dispatch.tickets import Ticket
 from tests.unit.made import delivery
 
 REPORT = DispatchReport(alarm_id="alarm-1", group="oncall", deliveries=(delivery(),))
 
 
+def one() -> Ticket:
+    """A ticket for one delivery, which settles to the report above."""
+    return Ticket("alarm-1", "oncall", 1)
+
+
 def test_a_ticket_waits_for_all_and_keeps_their_order() -> None:
     """Deliveries settle in any order; the report has the group's."""
-    reports: list[DispatchReport] = []
+    told: list[str] = []
     first, second = delivery(id="d-1"), delivery(id="d-2")
-    ticket = Ticket("alarm-1", "oncall", 2, reports.append)
+    ticket = Ticket("alarm-1", "oncall", 2)
+    ticket.when_done(lambda: told.append("before"))
 
     ticket.settle(1, second)
-    early = list(reports)
+    early = (ticket.report, list(told))
     ticket.settle(0, first)
+    ticket.when_done(lambda: told.append("after"))
 
-    assert early == []
-    assert reports == [DispatchReport(alarm_id="alarm-1", group="oncall", deliveries=(first, second))]
+    assert early == (None, [])
+    assert ticket.report == DispatchReport(alarm_id="alarm-1", group="oncall", deliveries=(first, second))
+    assert told == ["before", "after"]
 
 
 def test_an_async_handle_gives_the_report() -> None:
     """Once done it answers at once, also with a timeout of nothing."""
 
     async def scenario() -> None:
-        future: asyncio.Future[DispatchReport] = asyncio.get_running_loop().create_future()
-        handle = AsyncHandle(future)
+        ticket = one()
+        handle = AsyncHandle(ticket)
         assert not handle.done()
-        future.set_result(REPORT)
+        ticket.settle(0, delivery())
         assert handle.done()
-        assert await handle.result() is REPORT
-        assert await handle.result(timeout=0) is REPORT
+        assert await handle.result() == REPORT
+        assert await handle.result(timeout=0) == REPORT
 
     VirtualClock().run(scenario())
 
@@ -51,9 +60,9 @@ def test_an_async_handle_can_be_asked_again_after_a_timeout() -> None:
 
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[DispatchReport] = loop.create_future()
-        handle = AsyncHandle(future)
-        loop.call_later(40, future.set_result, REPORT)
+        ticket = one()
+        handle = AsyncHandle(ticket)
+        loop.call_later(40, ticket.settle, 0, delivery())
         with pytest.raises(TimeoutError):
             await handle.result(timeout=30)
         waiting = asyncio.ensure_future(handle.result())
@@ -62,7 +71,7 @@ def test_an_async_handle_can_be_asked_again_after_a_timeout() -> None:
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert not handle.done()
-        assert await handle.result(timeout=30) is REPORT
+        assert await handle.result(timeout=30) == REPORT
         assert loop.time() == 40
 
     VirtualClock().run(scenario())
@@ -70,32 +79,43 @@ def test_an_async_handle_can_be_asked_again_after_a_timeout() -> None:
 
 def test_a_handle_gives_the_report() -> None:
     """Once done it answers in any thread and any process."""
-    future: Future[DispatchReport] = Future()
-    handle = Handle(future, lambda: True)
+    ticket = one()
+    handle = Handle(ticket, lambda: True)
     assert not handle.done()
 
-    future.set_result(REPORT)
+    ticket.settle(0, delivery())
 
     assert handle.done()
-    assert handle.result() is REPORT
-    assert handle.result(timeout=0) is REPORT
+    assert handle.result() == REPORT
+    assert handle.result(timeout=0) == REPORT
+
+
+def test_a_handle_waits_for_another_thread() -> None:
+    """The one that settles the ticket wakes the one that waits."""
+    ticket = one()
+    handle = Handle(ticket, lambda: False)
+    settling = threading.Thread(target=lambda: ticket.settle(0, delivery()))
+    settling.start()
+
+    assert handle.result(timeout=10) == REPORT
+    settling.join()
 
 
 def test_a_handle_times_out() -> None:
     """The deliveries go on."""
-    future: Future[DispatchReport] = Future()
-    handle = Handle(future, lambda: False)
+    ticket = one()
+    handle = Handle(ticket, lambda: False)
 
     with pytest.raises(TimeoutError):
         handle.result(timeout=0)
-    future.set_result(REPORT)
+    ticket.settle(0, delivery())
 
-    assert handle.result(timeout=0) is REPORT
+    assert handle.result(timeout=0) == REPORT
 
 
 def test_a_handle_does_not_wait_in_the_dispatchers_own_thread() -> None:
     """It would wait for itself."""
-    handle = Handle(Future(), lambda: True)
+    handle = Handle(one(), lambda: True)
 
     with pytest.raises(WrongThreadError, match="cannot wait for what it does itself"):
         handle.result()
@@ -103,12 +123,12 @@ def test_a_handle_does_not_wait_in_the_dispatchers_own_thread() -> None:
 
 def test_a_handle_does_not_wait_for_the_parent_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a child process nothing would ever settle it."""
-    future: Future[DispatchReport] = Future()
-    handle = Handle(future, lambda: False)
+    ticket = one()
+    handle = Handle(ticket, lambda: False)
     monkeypatch.setattr(os, "getpid", lambda: -1)
 
     with pytest.raises(ForkedProcessError, match="made before a fork"):
         handle.result()
-    future.set_result(REPORT)
+    ticket.settle(0, delivery())
 
-    assert handle.result() is REPORT
+    assert handle.result() == REPORT
