@@ -113,7 +113,7 @@ class Engine:
                     self._settle(job, lane, _too_old(job))
                     self._queues.bring_back(lane)
                     continue
-                lane.started(now)
+                lane.started(now, job)
                 self._queues.window.enter(share)
                 self._start(job, lane, share)
         finally:
@@ -195,7 +195,7 @@ class Engine:
             attempt, fault = self._decide(job, attempt, outcome.reply, ended)
         job.attempts = (*job.attempts, attempt)
         if lane is not None:
-            lane.ended(ended, answered=outcome.answered, confirmed=outcome.confirmed)
+            lane.ended(ended, job, answered=outcome.answered, confirmed=outcome.confirmed)
         if share is not None:
             self._queues.window.leave(share)
         self.tell(attempt)

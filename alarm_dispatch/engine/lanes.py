@@ -61,12 +61,14 @@ class Lane:
     _sent: deque[float] = field(factory=deque)
     _failures: int = 0
     _open_until: float | None = None
-    _probing: bool = False
+    _probe: Job | None = None
 
     def adopt(self, callback: Callback, circuit: Circuit | None) -> None:
         """Go by this callback's settings; ``circuit`` is its own or the dispatcher's."""
         self.settings_of = callback
         self.name, self.limit, self.rate, self.circuit = callback.name, callback.limit, callback.rate, circuit
+        if circuit is None:
+            self._failures, self._open_until, self._probe = 0, None, None
 
     # -- the order of an alarm's deliveries
 
@@ -117,39 +119,41 @@ class Lane:
     def free_at(self, now: float) -> float | None:
         """When rate and circuit let the next request go: now, later, or None until the probe ends."""
         if self._open_until is not None:
-            if self._probing:
+            if self._probe is not None:
                 return None
             if now < self._open_until:
                 return self._open_until
         if self.rate is not None and len(self._sent) >= self.rate.count:
-            return max(now, self._sent[0] + self.rate.period)
+            return max(now, self._sent[-self.rate.count] + self.rate.period)
         return now
 
-    def started(self, now: float) -> None:
+    def started(self, now: float, job: Job) -> None:
         """Note a request that goes out."""
         self.in_flight += 1
         if self.rate is not None:
             self._sent.append(now)
-            if len(self._sent) > self.rate.count:
+            while len(self._sent) > self.rate.count:
                 self._sent.popleft()
         if self._open_until is not None:
-            self._probing = True
+            self._probe = job
 
-    def ended(self, now: float, *, answered: bool | None, confirmed: bool | None) -> None:
+    def ended(self, now: float, job: Job, *, answered: bool | None, confirmed: bool | None) -> None:
         """Note a request's end; None where it says nothing of the receiver (a fault of ours)."""
         self.in_flight -= 1
         if answered is not None:
             self.answered = answered
+        # Those that went before the pause may end while the probe is out.
+        probed = job is self._probe
+        if probed:
+            self._probe = None
         if self.circuit is None or confirmed is None:
-            self._probing = False
             return
         if confirmed:
-            self._failures, self._open_until, self._probing = 0, None, False
+            self._failures, self._open_until, self._probe = 0, None, None
             return
         self._failures += 1
-        if self._probing or (self._open_until is None and self._failures >= self.circuit.failures):
+        if probed or (self._open_until is None and self._failures >= self.circuit.failures):
             self._open_until = now + self.circuit.pause
-        self._probing = False
 
     def circuit_state(self, now: float) -> CircuitState:
         """What the circuit does at this time."""

@@ -32,11 +32,11 @@ def callback(name: str = "a", **settings: Any) -> Callback:
     return Callback(f"https://{name}.example/", **settings)
 
 
-def job(alarm: str = "alarm", level: int = 2, to: Callback | None = None, id: str = "") -> Job:
+def job(alarm: str = "alarm", level: int = 2, to: Callback | None = None) -> Job:
     """A job that nobody has sent yet."""
     to = to or callback()
     return Job(
-        delivery_id=id or alarm,
+        delivery_id=alarm,
         alarm_id=alarm,
         callback=to,
         rules=get("tencent").rules,
