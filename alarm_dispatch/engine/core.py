@@ -123,7 +123,7 @@ class Engine:
         if isinstance(item, Lane):
             self._queues.woken(item)
         elif item.state is JobState.WAITING:
-            self._queues.make_ready(item, self._queues.lane_of(item.callback))
+            self._queues.make_ready(item, self._queues.lane_with(item))
         self._serve()
 
     # -- an attempt
@@ -294,7 +294,7 @@ class Engine:
         closed = DispatcherClosedError("the dispatcher was closed before the next attempt")
         for item in self._timers.clear():
             if isinstance(item, Job) and item.state is JobState.WAITING:
-                self._settle(item, self._queues.lane_of(item.callback), closed)
+                self._settle(item, self._queues.lane_with(item), closed)
         try:
             if timeout > 0:
                 self._serve()

@@ -54,6 +54,10 @@ class Queues:
             lane.adopt(callback, self._circuit if own is None else as_circuit(own, "circuit"))
         return lane
 
+    def lane_with(self, job: Job) -> Lane:
+        """The lane that an unsettled job is in, as it is."""
+        return self._lanes[job.callback.lane]
+
     def make_ready(self, job: Job, lane: Lane) -> None:
         """Let the job be sent when it is its turn."""
         job.state = JobState.READY

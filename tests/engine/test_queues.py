@@ -169,6 +169,18 @@ def test_a_callbacks_own_circuit_wins_over_the_dispatchers():
     assert found == [Circuit(failures=1, pause=30), None, own]
 
 
+def test_the_latest_settings_of_a_receiver_count():
+    """Also when an older delivery comes back for its next attempt."""
+    to, _ = queues()
+    older = job("older", to=callback(limit=1))
+    lane = to.lane_of(older.callback)
+    lane.push(older)
+    to.lane_of(callback(limit=5))
+
+    assert to.lane_with(older) is lane
+    assert lane.limit == 5
+
+
 def test_idle_lanes_are_kept_up_to_a_bound(monkeypatch):
     """The one that has been idle for longest is forgotten first; one that works never."""
     monkeypatch.setattr(queues_module, "_KEPT_IDLE", 2)
