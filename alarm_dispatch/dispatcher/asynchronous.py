@@ -65,18 +65,19 @@ class AsyncDispatcher(DispatcherSettings):
         loop = asyncio.get_running_loop()
         admission = loop.create_future()
 
-        def admit() -> None:
+        def admit() -> bool:
             # Released on this loop, as its engine is; the future may be cancelled all the same.
             if admission.cancelled():
-                self._backlog.release(count)
-            else:
-                admission.set_result(None)
+                return False
+            admission.set_result(None)
+            return True
 
         if self._backlog.reserve_or_wait(count, admit):
             return
         try:
             await admission
-        except asyncio.CancelledError:
+            self._running()  # it may have been closed meanwhile
+        except BaseException:
             if not self._backlog.withdraw(admit) and not admission.cancelled():
                 self._backlog.release(count)
             raise

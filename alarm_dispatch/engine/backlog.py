@@ -18,7 +18,7 @@ class Backlog:
         self._limit = limit
         self._count = 0
         self._lock = threading.Lock()
-        self._waiting: deque[tuple[int, Callable[[], object]]] = deque()
+        self._waiting: deque[tuple[int, Callable[[], bool]]] = deque()
 
     @property
     def limit(self) -> int:
@@ -41,9 +41,10 @@ class Backlog:
                 raise BacklogFullError(self._count, count, self._limit)
             self._count += count
 
-    def reserve_or_wait(self, count: int, admitted: Callable[[], object]) -> bool:
+    def reserve_or_wait(self, count: int, admitted: Callable[[], bool]) -> bool:
         """The same, and with no room: False, and ``admitted`` is called when there is, in turn.
 
+        It is called under the lock and says whether the room is still wanted.
         Raises :class:`~alarm_dispatch.errors.BacklogFullError` when there never can be.
         """
         with self._lock:
@@ -55,12 +56,13 @@ class Backlog:
             self._waiting.append((count, admitted))
             return False
 
-    def withdraw(self, admitted: Callable[[], object]) -> bool:
+    def withdraw(self, admitted: Callable[[], bool]) -> bool:
         """Wait no longer; False when the room was given meanwhile."""
         with self._lock:
             for entry in self._waiting:
                 if entry[1] is admitted:
                     self._waiting.remove(entry)
+                    self._admit()
                     return True
             return False
 
@@ -68,7 +70,10 @@ class Backlog:
         """Give room back, and let those in who wait for it."""
         with self._lock:
             self._count -= count
-            while self._waiting and self._count + self._waiting[0][0] <= self._limit:
-                wanted, admitted = self._waiting.popleft()
+            self._admit()
+
+    def _admit(self) -> None:
+        while self._waiting and self._count + self._waiting[0][0] <= self._limit:
+            wanted, admitted = self._waiting.popleft()
+            if admitted():
                 self._count += wanted
-                admitted()
