@@ -198,12 +198,12 @@ class Engine:
             lane.ended(ended, job, answered=outcome.answered, confirmed=outcome.confirmed)
         if share is not None:
             self._queues.window.leave(share)
+        job.state = JobState.WAITING
         self.tell(attempt)
         if attempt.retry_in is None:
             self._settle(job, lane, fault)
         else:
             job.waited += attempt.retry_in
-            job.state = JobState.WAITING
             self._timers.push(ended + attempt.retry_in, job)
         if lane is not None:
             self._queues.bring_back(lane)
@@ -327,7 +327,8 @@ class Engine:
 
     def stats(self) -> DispatcherStats:
         """The figures of now."""
-        in_flight = len(self._tasks)
+        # A task may outlast its delivery by a turn of the loop.
+        in_flight = sum(job.state is JobState.IN_FLIGHT for job in self._tasks.values())
         return figures(self._queues.lanes, self._counts, self._pending, in_flight, self._loop.time())
 
 
