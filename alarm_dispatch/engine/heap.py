@@ -44,12 +44,12 @@ class TimerHeap(Generic[_T]):
             if first is not None and self._timer.when() <= first:
                 return
             self._timer.cancel()
-        self._timer = None if first is None else self._loop.call_at(first, self._wake)
+        self._timer = None if first is None else self._loop.call_at(first, self._wake, first)
 
-    def _wake(self) -> None:
+    def _wake(self, when: float) -> None:
         self._timer = None
         # The loop fires a timer up to one tick of its clock early; what it fired for is due.
-        now = max(self._loop.time(), self._heap[0][0])
+        now = max(self._loop.time(), when)
         while self._heap and self._heap[0][0] <= now:
             self._due(heapq.heappop(self._heap)[2])
         self._set_timer()

@@ -1,0 +1,119 @@
+"""What waits for a time: in the order of the times, by one timer."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alarm_dispatch.engine.heap import TimerHeap
+from alarm_dispatch.testing import VirtualClock
+
+
+def test_items_come_at_their_times(virtual_clock):
+    """Whatever the order in which they were put in; those of one time keep that order."""
+    came: list[tuple[float, str]] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        heap = TimerHeap[str](loop, lambda item: came.append((loop.time(), item)))
+        for when, item in ((5, "c"), (1, "a"), (9, "e"), (5, "d"), (3, "b")):
+            heap.push(when, item)
+        await asyncio.sleep(8)
+        assert len(came) == 4
+        await asyncio.sleep(2)
+
+    virtual_clock.run(main())
+
+    assert came == [(1, "a"), (3, "b"), (5, "c"), (5, "d"), (9, "e")]
+
+
+def test_what_is_due_in_the_past_comes_at_once(virtual_clock):
+    """Not in the middle of the call that puts it in."""
+    came: list[str] = []
+
+    async def main() -> None:
+        await asyncio.sleep(10)
+        heap = TimerHeap[str](asyncio.get_running_loop(), came.append)
+        heap.push(3, "late")
+        assert came == []
+        await asyncio.sleep(0.001)
+
+    virtual_clock.run(main())
+
+    assert came == ["late"]
+
+
+def test_who_comes_may_put_in_more(virtual_clock):
+    """Also at the same time, and earlier than what waits."""
+    came: list[tuple[float, int]] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+
+        def due(item: int) -> None:
+            came.append((loop.time(), item))
+            if item < 4:
+                heap.push(loop.time() + item % 2, item + 1)
+
+        heap = TimerHeap[int](loop, due)
+        heap.push(1, 1)
+        heap.push(50, 99)
+        await asyncio.sleep(60)
+
+    virtual_clock.run(main())
+
+    assert came == [(1, 1), (2, 2), (2, 3), (3, 4), (50, 99)]
+
+
+def test_clearing_tells_what_was_there(virtual_clock):
+    """And none of it comes any more."""
+    came: list[str] = []
+
+    async def main() -> None:
+        heap = TimerHeap[str](asyncio.get_running_loop(), came.append)
+        assert heap.clear() == []
+        heap.push(1, "a")
+        heap.push(2, "b")
+        assert sorted(heap.clear()) == ["a", "b"]
+        await asyncio.sleep(5)
+        heap.push(6, "c")
+        await asyncio.sleep(5)
+
+    virtual_clock.run(main())
+
+    assert came == ["c"]
+
+
+def test_a_hundred_thousand_items_are_one_timer(virtual_clock):
+    """What waits costs the event loop nothing."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        before = len(loop._scheduled)  # type: ignore[attr-defined]
+        heap = TimerHeap[int](loop, lambda _item: None)
+        for number in range(100_000):
+            heap.push(1_000_000 + number, number)
+        assert len(loop._scheduled) == before + 1  # type: ignore[attr-defined]
+        assert len(asyncio.all_tasks()) == 1
+        heap.clear()
+
+    virtual_clock.run(main())
+
+
+@given(st.lists(st.floats(0, 100), max_size=50))
+def test_no_item_is_early_or_lost(times):
+    """All come, in order, each at its time exactly."""
+    clock, came = VirtualClock(), list[tuple[float, float]]()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        heap = TimerHeap[float](loop, lambda item: came.append((loop.time(), item)))
+        for when in times:
+            heap.push(when, when)
+        await asyncio.sleep(101)
+
+    clock.run(main())
+
+    assert came == [(when, when) for when in sorted(times)]
