@@ -1,0 +1,150 @@
+"""How many requests may be in flight: two shares of one limit, by the state of the loop."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alarm_dispatch.engine.window import Share, Window
+
+LATE, IN_TIME, BETWEEN = 0.01, 0.0, 0.002
+
+
+def room(window: Window, share: Share) -> int:
+    """How many more requests would go in this share."""
+    entered = 0
+    while window.admits(share):
+        window.enter(share)
+        entered += 1
+    for _ in range(entered):
+        window.leave(share)
+    return entered
+
+
+@pytest.mark.parametrize(
+    ("answered", "in_flight", "share"),
+    [
+        (True, 0, Share.ANSWERING),
+        (True, 7, Share.ANSWERING),
+        (False, 0, Share.FIRST),
+        (False, 1, Share.FURTHER),
+    ],
+)
+def test_a_receivers_share_is_known_by_its_last_answer(answered, in_flight, share):
+    """Who did not answer, or was never asked, has a first request and further ones."""
+    assert Window(8).share(answered=answered, in_flight=in_flight) is share
+
+
+@pytest.mark.parametrize(
+    ("limit", "answering", "first", "further"),
+    [(1, 1, 0, 1), (2, 1, 1, 1), (3, 2, 1, 1), (8, 4, 4, 2), (64, 32, 32, 16), (512, 64, 256, 128)],
+)
+def test_the_limit_is_divided(limit, answering, first, further):
+    """Half for those that answer, at first 64; of the other half further requests get half."""
+    window = Window(limit)
+
+    shares = [room(window, share) for share in Share]
+
+    assert shares == [answering, first, further]
+
+
+def test_a_limit_of_one_has_one_share():
+    """There is nothing to divide."""
+    assert Window(1).share(answered=False, in_flight=0) is Share.ANSWERING
+
+
+def test_first_and_further_requests_share_their_half():
+    """Further ones leave room for first ones."""
+    window = Window(8)
+
+    while window.admits(Share.FURTHER):
+        window.enter(Share.FURTHER)
+
+    assert room(window, Share.FIRST) == 2
+    assert room(window, Share.ANSWERING) == 4
+
+
+def test_a_late_loop_shrinks_the_room_down_to_its_least():
+    """By a quarter each time, and those that do not answer are not concerned."""
+    window = Window(512)
+    rooms = []
+
+    for _ in range(8):
+        window.loop_was_late(LATE)
+        rooms.append(room(window, Share.ANSWERING))
+
+    assert rooms == [48, 36, 27, 20, 16, 16, 16, 16]
+    assert room(window, Share.FIRST) == 256
+
+
+def test_a_small_limit_is_not_shrunk():
+    """Sixteen at a time make no loop late."""
+    window = Window(8)
+
+    window.loop_was_late(LATE)
+
+    assert room(window, Share.ANSWERING) == 4
+
+
+def test_a_loop_in_time_lets_the_room_grow_when_it_is_used():
+    """By a quarter each time, up to the half of the limit."""
+    window = Window(512)
+    window.loop_was_late(IN_TIME)
+    assert room(window, Share.ANSWERING) == 64
+
+    rooms = []
+    for _ in range(8):
+        while window.admits(Share.ANSWERING):
+            window.enter(Share.ANSWERING)
+        window.loop_was_late(IN_TIME)
+        rooms.append(room(window, Share.ANSWERING))
+
+    assert rooms == [17, 21, 26, 33, 41, 51, 3, 0]
+
+
+def test_in_between_the_room_stays():
+    """Neither late nor early."""
+    window = Window(512)
+    while window.admits(Share.ANSWERING):
+        window.enter(Share.ANSWERING)
+
+    window.loop_was_late(BETWEEN)
+
+    assert room(window, Share.ANSWERING) == 0
+
+
+@given(
+    limit=st.integers(1, 600),
+    steps=st.lists(
+        st.one_of(
+            st.tuples(st.just("enter"), st.booleans(), st.integers(0, 3)),
+            st.tuples(st.just("leave"), st.integers(0, 600)),
+            st.tuples(st.just("late"), st.sampled_from([LATE, IN_TIME, BETWEEN])),
+        ),
+        max_size=200,
+    ),
+)
+def test_the_limit_is_never_passed_and_there_is_always_a_way_on(limit, steps):
+    """Whatever comes: with nothing in flight each share admits one."""
+    window, flying = Window(limit), list[Share]()
+    for verb, *values in steps:
+        if verb == "enter":
+            share = window.share(answered=bool(values[0]), in_flight=int(values[1]))
+            while window.admits(share):
+                window.enter(share)
+                flying.append(share)
+        elif verb == "leave":
+            for _ in range(min(int(values[0]), len(flying))):
+                window.leave(flying.pop())
+        else:
+            window.loop_was_late(values[0])
+        assert len(flying) <= limit
+
+    for share in flying:
+        window.leave(share)
+    assert all(
+        window.admits(window.share(answered=answered, in_flight=in_flight))
+        for answered in (True, False)
+        for in_flight in (0, 1)
+    )
