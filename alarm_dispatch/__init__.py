@@ -8,7 +8,9 @@ if TYPE_CHECKING:
     from alarm_dispatch.callbacks import AlarmGroup, Callback
     from alarm_dispatch.delivery import Delivery, DeliveryStatus, DispatchReport
     from alarm_dispatch.dispatcher import AsyncDispatcher, Dispatcher
+    from alarm_dispatch.engine import DispatcherStats, LaneStats
     from alarm_dispatch.exchange import Attempt, Judgement, Reply, Request, Verdict
+    from alarm_dispatch.limits import Circuit, Rate
     from alarm_dispatch.loading import load_alarm, load_groups
     from alarm_dispatch.model import (
         Alarm,
@@ -35,7 +37,9 @@ else:
         "callbacks": ("AlarmGroup", "Callback"),
         "delivery": ("Delivery", "DeliveryStatus", "DispatchReport"),
         "dispatcher": ("AsyncDispatcher", "Dispatcher"),
+        "engine": ("DispatcherStats", "LaneStats"),
         "exchange": ("Attempt", "Judgement", "Reply", "Request", "Verdict"),
+        "limits": ("Circuit", "Rate"),
         "loading": ("load_alarm", "load_groups"),
         "model": (
             "Alarm",
@@ -81,17 +85,21 @@ __all__ = [
     "AsyncDispatcher",
     "Attempt",
     "Callback",
+    "Circuit",
     "Delivery",
     "DeliveryStatus",
     "DimensionLabel",
     "DispatchReport",
     "Dispatcher",
+    "DispatcherStats",
     "EventCondition",
     "Judgement",
+    "LaneStats",
     "Level",
     "Metric",
     "MetricCondition",
     "Policy",
+    "Rate",
     "Repeat",
     "RepeatMode",
     "Reply",
