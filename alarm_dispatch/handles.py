@@ -40,8 +40,11 @@ class AsyncHandle:
                     settled.set_result(None)
 
             self._ticket.when_done(wake)
-            async with asyncio.timeout(timeout):
-                await settled
+            try:
+                async with asyncio.timeout(timeout):
+                    await settled
+            finally:
+                self._ticket.forget(wake)
             report = self._ticket.report
         assert report is not None  # noqa: S101 - for mypy: the ticket woke us because it is there
         return report
@@ -50,12 +53,13 @@ class AsyncHandle:
 class Handle:
     """What :meth:`Dispatcher.submit` gives back; it may be used from any thread."""
 
-    __slots__ = ("_in_own_thread", "_pid", "_ticket")
+    __slots__ = ("_in_own_thread", "_lock", "_pid", "_ticket")
 
     def __init__(self, ticket: Ticket, in_own_thread: Callable[[], bool]) -> None:
         self._ticket = ticket
         self._in_own_thread = in_own_thread
         self._pid = os.getpid()
+        self._lock = threading.Lock()
 
     def done(self) -> bool:
         """Whether every delivery is settled."""
@@ -72,8 +76,12 @@ class Handle:
         if self._ticket.report is None:
             self._check_place()
             settled = threading.Event()
-            self._ticket.when_done(settled.set)
-            settled.wait(timeout)
+            with self._lock:
+                waiter = self._ticket.when_done(settled.set)
+            try:
+                settled.wait(timeout)
+            finally:
+                self._ticket.forget(waiter)
         report = self._ticket.report
         if report is None:
             raise TimeoutError(f"not all deliveries were settled within {timeout} s")

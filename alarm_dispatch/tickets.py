@@ -38,13 +38,21 @@ class Ticket:
             deliveries = tuple(filter(None, self._deliveries))
         self.report = DispatchReport(alarm_id=self._alarm_id, group=self._group, deliveries=deliveries)
         # Whoever comes from here on sees the report; whoever came before is in the list.
-        for waiter in self._waiters or ():
+        for waiter in tuple(self._waiters or ()):
             waiter()
 
-    def when_done(self, waiter: Callable[[], object]) -> None:
-        """Call ``waiter``, at once when all is settled already; it may be called twice."""
+    def when_done(self, waiter: Callable[[], object]) -> Callable[[], object]:
+        """Call ``waiter``, at once when all is settled already, and return it; it may be called twice.
+
+        One thread at a time may ask.
+        """
         if self._waiters is None:
             self._waiters = []
         self._waiters.append(waiter)
         if self.report is not None:
             waiter()
+        return waiter
+
+    def forget(self, waiter: Callable[[], object]) -> None:
+        """Call it no more: whoever asked has left."""
+        (self._waiters or []).remove(waiter)
