@@ -128,9 +128,13 @@ class AsyncDispatcher(DispatcherSettings):
         if self._loop is not loop:
             if self._loop is not None and not self._loop.is_closed():
                 raise WrongThreadError("this AsyncDispatcher belongs to another event loop")
+            if self._engine is not None:
+                self._start_afresh()  # what did not end with its loop does not count here
             self._loop, self._engine = loop, None
         if self._engine is None:
             self._engine = Engine(self._settings)
+        elif self._engine.ended:
+            raise DispatcherClosedError("the dispatcher ended when its tasks were cancelled")
         return self._engine
 
     async def __aenter__(self) -> Self:

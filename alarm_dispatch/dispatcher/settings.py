@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
-import secrets
 from collections.abc import Callable, Iterable
 from typing import Any
+
+import attrs
 
 from alarm_dispatch.callbacks import Overrides, check_transport
 from alarm_dispatch.clock import Clock, SystemClock
@@ -43,7 +45,7 @@ DEFAULT_CLOSE_TIMEOUT = 10.0
 
 def _new_id() -> str:
     # As long as the ids in the Tencent document; os.urandom under it is safe after a fork.
-    return secrets.token_hex(12)
+    return os.urandom(12).hex()
 
 
 class DispatcherSettings:
@@ -91,6 +93,11 @@ class DispatcherSettings:
             new_id=new_id,
         )
         self._open()
+
+    def _start_afresh(self) -> None:
+        """Forget the deliveries of a loop or a process that is gone."""
+        self._backlog = Backlog(self._backlog.limit)
+        self._settings = attrs.evolve(self._settings, backlog=self._backlog)
 
     def _open(self) -> None:
         """Set up what each kind of dispatcher keeps beside the settings."""

@@ -11,8 +11,6 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Self
 
-import attrs
-
 from alarm_dispatch.callbacks import AlarmGroup, Callback
 from alarm_dispatch.delivery import Delivery, DispatchReport
 from alarm_dispatch.dispatcher.settings import (
@@ -22,7 +20,6 @@ from alarm_dispatch.dispatcher.settings import (
     enter,
 )
 from alarm_dispatch.engine import DispatcherStats, Engine
-from alarm_dispatch.engine.backlog import Backlog
 from alarm_dispatch.errors import DispatcherClosedError, WrongThreadError
 from alarm_dispatch.handles import Handle
 from alarm_dispatch.loop_thread import LoopThread
@@ -93,8 +90,10 @@ class Dispatcher(DispatcherSettings):
         Further submits are taken meanwhile, and waited for as well.
         """
         self._check_thread()
-        thread = self._thread
-        return thread is None or self._closed or thread.run(self._drain_engine(timeout)).result()
+        with self._lock:
+            thread = None if self._closed else self._thread
+            drained = None if thread is None else thread.run(self._drain_engine(timeout))
+        return drained is None or drained.result()
 
     async def _drain_engine(self, timeout: float | None) -> bool:  # noqa: ASYNC109 - handed on
         return await self._running_engine().drain(timeout)
@@ -162,8 +161,7 @@ class Dispatcher(DispatcherSettings):
     def _after_fork(self) -> None:
         """In a child process: forget the parent's thread, loop and deliveries, and any lock it held."""
         self._lock = threading.Lock()
-        self._backlog = Backlog(self._backlog.limit)
-        self._settings = attrs.evolve(self._settings, backlog=self._backlog)
+        self._start_afresh()
         _ABANDONED.append((self._thread, self._engine))
         self._thread = self._engine = None
 

@@ -60,9 +60,15 @@ class BuildContext:
     sending; ``url`` is the callback's.
     """
 
-    session_id: str = field(validator=values.text())
-    now: datetime = field(validator=values.aware_time())
+    session_id: str
+    now: datetime
     url: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        # Not validators: this is made for every delivery, and the calls would cost more than the checks.
+        values.check_text(self.session_id, "BuildContext.session_id")
+        if getattr(self.now, "tzinfo", None) is None:
+            raise InvalidFieldError("BuildContext.now", "must be an aware datetime")
 
 
 @frozen(kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -15,6 +16,11 @@ from alarm_dispatch.errors import MissingFieldError, ParseError, UnsupportedAlar
 from alarm_dispatch.formats.base import Payload, Verification
 from alarm_dispatch.model import Alarm, MetricCondition
 from alarm_dispatch.values import Number
+
+try:  # with the extra "fast": the same JSON in a fifth of the time
+    import orjson
+except ImportError:  # pragma: no cover - the tests run with the extra
+    orjson = None  # type: ignore[assignment]
 
 __all__ = [
     "epoch_milliseconds",
@@ -128,16 +134,16 @@ def wire_converter() -> JsonConverter:
 
 def _in_wire_order(kind: Any, converter: Any) -> Any:
     write = converter.gen_unstructure_attrs_fromdict(kind)
-    may_be_absent = frozenset(attribute.name for attribute in attrs.fields(kind) if attribute.default is None)
-    if not may_be_absent:
-        return write
+    may_be_absent = [attribute.name for attribute in attrs.fields(kind) if attribute.default is None]
 
     def unstructure(wire: Any) -> dict[str, Any]:
-        return {
-            key: value for key, value in write(wire).items() if value is not None or key not in may_be_absent
-        }
+        body: dict[str, Any] = write(wire)
+        for key in may_be_absent:
+            if body[key] is None:
+                del body[key]
+        return body
 
-    return unstructure
+    return unstructure if may_be_absent else write
 
 
 def _is_json_mapping(kind: Any) -> bool:
@@ -171,7 +177,14 @@ def json_text(value: Any) -> str:
 
 def json_payload(body: Any) -> Payload:
     """A JSON body in UTF-8."""
-    return Payload(content=_encode(body).encode(), content_type=_JSON_TYPE)
+    return Payload(content=_json_bytes(body), content_type=_JSON_TYPE)
+
+
+def _json_bytes(body: Any) -> bytes:
+    if orjson is not None:
+        with contextlib.suppress(TypeError):  # an integer beyond 64 bits; our encoder takes any
+            return orjson.dumps(body)
+    return _encode(body).encode()
 
 
 def form_payload(parameters: tuple[tuple[str, str], ...]) -> Payload:

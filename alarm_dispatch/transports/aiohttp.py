@@ -13,6 +13,7 @@ from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Reply, Request
 from alarm_dispatch.transports import settings
 from alarm_dispatch.transports.auth import Auth
+from alarm_dispatch.transports.deadline import Deadline
 from alarm_dispatch.transports.pools import PerLoop
 from alarm_dispatch.transports.reasons import Progress, in_plain_words, reply_too_long
 from alarm_dispatch.transports.settings import DEFAULT_MAX_REPLY_BYTES, Headers
@@ -167,7 +168,7 @@ class AiohttpTransport:
         """Carry one request; see :class:`~alarm_dispatch.exchange.Transport`."""
         progress = Progress()
         try:
-            async with asyncio.timeout_at(deadline):
+            with Deadline(deadline):
                 if self._session is not None:
                     return await self._exchange_by(self._session, request, progress)
                 return await self._exchange(request, progress)

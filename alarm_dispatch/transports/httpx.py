@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import os
 import ssl
@@ -14,6 +13,7 @@ from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Reply, Request
 from alarm_dispatch.http_values import check_url
 from alarm_dispatch.transports.auth import Auth
+from alarm_dispatch.transports.deadline import Deadline
 from alarm_dispatch.transports.pools import LanePools
 from alarm_dispatch.transports.reasons import Progress, in_plain_words, reply_too_long
 from alarm_dispatch.transports.settings import (
@@ -117,7 +117,7 @@ class HttpxTransport:
         """Carry one request; see :class:`~alarm_dispatch.exchange.Transport`."""
         progress = Progress()
         try:
-            async with asyncio.timeout_at(deadline):
+            with Deadline(deadline):
                 return await self._exchange(request, _Body(request.content, progress))
         except TimeoutError as error:
             if error.errno is not None:
