@@ -39,7 +39,8 @@ class TransportsInUse:
 
         One that raises, or takes more than ``grace`` seconds, harms nobody.
         """
-        for key, transport in list(self._used.items()):
+        while self._used:
+            key, transport = self._used.popitem()
             self._users[key] -= 1
             if self._users[key]:
                 continue
@@ -49,4 +50,3 @@ class TransportsInUse:
                     await transport.aclose()  # type: ignore[attr-defined]  # only those that have it are kept
             except Exception:  # noqa: BLE001 - the deliveries are settled; this is only told
                 _log.exception("transport %r could not be closed", transport)
-        self._used.clear()
