@@ -53,7 +53,7 @@ class Engine:
         self._tasks: dict[asyncio.Task[None], Job] = {}
         self._counts = dict.fromkeys(DeliveryStatus, 0)
         self._pending = 0
-        self._emptied: list[asyncio.Future[None]] = []
+        self._emptied: set[asyncio.Future[None]] = set()
         # A task that has made its attempt, and what it makes next.
         self._vacant: asyncio.Task[None] | None = None
         self._handed: tuple[Job, Lane | None, Share | None] | None = None
@@ -154,15 +154,21 @@ class Engine:
             self._pulse.cancel()
             self._pulse = None
         # A task that was cancelled before its first step, or broke: its handle must not wait for ever.
+        if task.cancelled():
+            self._abort()
         fault = None if task.cancelled() else task.exception()
         if job.state is not JobState.SETTLED and (fault is not None or task.cancelled()):
             self._report(job, fault or DispatcherClosedError("the dispatcher was closed before it was sent"))
 
     async def _work(self, job: Job, lane: Lane | None, share: Share | None) -> None:
         """Make an attempt, and then those that may follow: a task for each would cost more than it does."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - for mypy: this is a coroutine of a task
         for left in range(_TURNS_OF_A_TASK - 1, -1, -1):
             await self._attempt(job, lane, share)
-            self._vacant = asyncio.current_task() if left and not self._ended else None
+            if task.cancelling():
+                self._abort()
+            self._vacant = task if left and not self._ended else None
             try:
                 self._serve()
             finally:
@@ -275,12 +281,14 @@ class Engine:
         if not self._pending:
             return True
         waiter = self._loop.create_future()
-        self._emptied.append(waiter)
+        self._emptied.add(waiter)
         try:
             async with asyncio.timeout(timeout):
                 await waiter
         except TimeoutError:
             return False
+        finally:
+            self._emptied.discard(waiter)
         return True
 
     async def close(self, timeout: float) -> None:  # noqa: ASYNC109 - it ends by itself, others may not
@@ -314,9 +322,17 @@ class Engine:
         while self._tasks and (remaining := until - self._loop.time()) > 0:
             await asyncio.wait(self._tasks, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
 
+    @property
+    def ended(self) -> bool:
+        """Whether everything was ended: by :meth:`close`, or with the tasks when their loop ends."""
+        return self._ended
+
     def _abort(self) -> None:
         """End what is not in flight, and cancel what is."""
-        self._ended = True
+        if self._ended:
+            return
+        self._closing = self._ended = True
+        self._timers.clear()
         unsent = DispatcherClosedError("the dispatcher was closed before it was sent")
         for lane in self._queues.lanes:
             for job in lane.jobs():
