@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from alarm_dispatch.cli import demo, examples, formats, listen, render, send, verify
+from alarm_dispatch.cli import demo, examples, formats, listen, many, render, send, verify
+from alarm_dispatch.cli.carriage import TRANSPORTS
 from alarm_dispatch.cli.errors import CommandError
 from alarm_dispatch.cli.escaping import printable_lines
 from alarm_dispatch.cli.inputs import Destination, RuleOptions
@@ -121,30 +122,70 @@ def _render(alarm: str, **given: Any) -> int:
 
 
 @command_line.command("send", epilog=examples.SEND)
-@click.argument("alarm", metavar="ALARM")
+@click.argument("alarm", metavar="[ALARM]", required=False)
+@click.option("--many", metavar="FILE", help="Send the alarms of a file, one in each line.")
 @_destination
 @click.option("--timeout", type=float, metavar="SECONDS", help="For a whole attempt.")
 @click.option("--attempts", type=int, metavar="N", help="How many at most.")
 @click.option("--delays", metavar="SECONDS,…", help="The waits between attempts, such as 5,10.")
 @click.option("--session-id", metavar="ID", help="The delivery's id, for a single callback.")
+@click.option(
+    "--transport",
+    type=click.Choice(TRANSPORTS),
+    default=TRANSPORTS[0],
+    show_default=True,
+    help="What carries the requests; aiohttp needs the extra fast.",
+)
+@click.option(
+    "--in-flight",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With --many: requests in flight to each callback.  [default: the callback's own limit]",
+)
+@click.option(
+    "--backlog",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help=f"With --many: unsettled deliveries at most.  [default: {many.DEFAULT_BACKLOG}]",
+)
 @_json
 def _send(
-    alarm: str,
+    alarm: str | None,
     timeout: float | None,
     attempts: int | None,
     delays: str | None,
     session_id: str | None,
+    transport: str,
     as_json: bool,
-    **destination: Any,
+    **given: Any,
 ) -> int:
     """Send an alarm to a callback, or to an alarm group.
 
     ALARM is a .json or .toml file, or - for JSON on standard input.  Attempts are told on standard error
     as they end, the report on standard output.  The exit code is 0 when all is delivered, 1 when a
     delivery failed, 2 for wrong arguments or files.
+
+    With --many each line of FILE (- for standard input) is an alarm in JSON, and no ALARM is given.  The
+    file is read as the deliveries are settled.  A line that is no alarm is told with its number, and the
+    others are sent; it counts as a failure.  Standard error shows how far it is, standard output the counts
+    (with --json each failed delivery too, one in a line).  The exit code is 2 when no line was an alarm.
     """
+    storm = {name: given.pop(name) for name in ("many", "in_flight", "backlog")}
+    source, storm_only = (
+        storm.pop("many"),
+        {name: value for name, value in storm.items() if value is not None},
+    )
+    destination = Destination(**given)
     rules = RuleOptions(timeout=timeout, attempts=attempts, delays=delays)
-    return send.run(alarm, Destination(**destination), rules, session_id=session_id, as_json=as_json)
+    if source is not None:
+        if alarm is not None or session_id is not None:
+            raise CommandError("--many FILE takes the place of ALARM, and does not go with --session-id")
+        return many.run(source, destination, rules, transport=transport, as_json=as_json, **storm_only)
+    if storm_only:
+        raise CommandError("--in-flight and --backlog go with --many")
+    if alarm is None:
+        raise CommandError("say what to send: ALARM, or --many FILE")
+    return send.run(alarm, destination, rules, session_id=session_id, transport=transport, as_json=as_json)
 
 
 @command_line.command("verify", epilog=examples.VERIFY)

@@ -26,6 +26,8 @@ SEND = _block(
     "send alarm.json --format tencent --url https://ops.example.com/alarms",
     "send alarm.json --groups groups.toml --group database-oncall --json",
     "send alarm.json --format blueking --url http://127.0.0.1:8080 --delays 1,2",
+    "send --many alarms.jsonl --groups groups.toml --group database-oncall",
+    "send --many - --format tencent --url http://127.0.0.1:8080 --json < alarms.jsonl",
 )
 VERIFY = _block(
     "verify --format tencent --url https://ops.example.com/alarms",

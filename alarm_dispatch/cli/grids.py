@@ -12,6 +12,7 @@ from alarm_dispatch.delivery import Delivery
 from alarm_dispatch.exchange import Attempt, Verdict
 
 __all__ = [
+    "STYLES",
     "Column",
     "Grid",
     "Line",

@@ -21,7 +21,7 @@ from alarm_dispatch.loading import load_alarm, load_groups
 from alarm_dispatch.loading.source import read_json_text
 from alarm_dispatch.model import Alarm
 
-__all__ = ["Destination", "RuleOptions", "alarm_from", "aware_time", "format_from", "key_values"]
+__all__ = ["Destination", "RuleOptions", "alarm_from", "alarm_in", "aware_time", "format_from", "key_values"]
 
 _T = TypeVar("_T")
 
@@ -32,12 +32,17 @@ def alarm_from(source: str) -> Alarm:
     """The alarm in a .json or .toml file, or in the JSON on standard input (``-``)."""
     if source != _STANDARD_INPUT:
         return _loaded(load_alarm, source)
+    return alarm_in(sys.stdin.buffer.read(), "standard input")
+
+
+def alarm_in(text: bytes, name: str) -> Alarm:
+    """The alarm in JSON text; ``name`` is what errors call it."""
     try:
-        content = read_json_text(sys.stdin.buffer.read().decode())
+        content = read_json_text(text.decode())
     except (ValueError, RecursionError) as error:
-        raise ConfigurationError("standard input", [("$", f"is not JSON: {error}")]) from error
+        raise ConfigurationError(name, [("$", f"is not JSON: {error}")]) from error
     if not isinstance(content, Mapping):
-        raise ConfigurationError("standard input", [("$", "must be a JSON object")])
+        raise ConfigurationError(name, [("$", "must be a JSON object")])
     return load_alarm(content)
 
 

@@ -10,11 +10,12 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task
 from rich.table import Table
 from rich.text import Text
 
 from alarm_dispatch.cli.escaping import json_text, printable
-from alarm_dispatch.cli.grids import Grid, Part
+from alarm_dispatch.cli.grids import Grid, Line, Part
 
 __all__ = ["Screen", "print_json"]
 
@@ -47,6 +48,13 @@ def _table(grid: Grid) -> Table:
             table.add_row(*map(_text, row))
         table.add_section()
     return table
+
+
+class _Told(ProgressColumn):
+    """The text beside a bar."""
+
+    def render(self, task: Task) -> Text:
+        return task.fields.get("told") or Text()
 
 
 class Screen:
@@ -82,3 +90,25 @@ class Screen:
             console=self._console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
         ) as live:
             yield lambda grid: live.update(_table(grid), refresh=True)
+
+    @contextlib.contextmanager
+    def bar(self) -> Iterator[Callable[[int, int | None, Line], None]]:
+        """Gives a function that draws a bar with done, total (None: not known) and a text beside it.
+
+        Lines that are printed meanwhile come above it; in the end it is gone.
+        """
+        columns = (BarColumn(20), MofNCompleteColumn(), _Told())
+        with Progress(
+            *columns,
+            console=self._console,
+            auto_refresh=False,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            transient=True,
+        ) as progress:
+            task = progress.add_task("", total=None)
+
+            def draw(done: int, total: int | None, told: Line) -> None:
+                progress.update(task, completed=done, total=total, told=_text(*told), refresh=True)
+
+            yield draw

@@ -11,6 +11,7 @@ from typing import Any
 from attrs import define, field
 
 from alarm_dispatch.callbacks import AlarmGroup
+from alarm_dispatch.cli.carriage import TRANSPORTS, transport_named
 from alarm_dispatch.cli.documents import report_document
 from alarm_dispatch.cli.errors import CommandError
 from alarm_dispatch.cli.grids import attempt_line, attempts_grid, delivery_line, first_start
@@ -19,16 +20,19 @@ from alarm_dispatch.cli.screen import Screen, print_json
 from alarm_dispatch.delivery import Delivery, DispatchReport
 from alarm_dispatch.dispatcher import AsyncDispatcher
 from alarm_dispatch.errors import BuildError
-from alarm_dispatch.exchange import Attempt
+from alarm_dispatch.exchange import Attempt, Transport
 from alarm_dispatch.model import Alarm
 
-__all__ = ["INTERRUPTED", "Follower", "run"]
+__all__ = ["FAILED", "INTERRUPTED", "NOTHING_TO_SEND", "Follower", "run"]
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
 
-_FAILED = 1
-_NOTHING_TO_SEND = 2
+FAILED = 1
+"""The exit code after a delivery that failed."""
+
+NOTHING_TO_SEND = 2
+"""The exit code when there was nothing that could be sent."""
 
 
 @define
@@ -55,6 +59,7 @@ def run(
     rules: RuleOptions,
     *,
     session_id: str | None = None,
+    transport: str = TRANSPORTS[0],
     as_json: bool = False,
 ) -> int:
     """Send, and print the report; 0 when all is delivered, 2 when no callback's body can be built."""
@@ -63,8 +68,9 @@ def run(
         raise CommandError("--session-id names one delivery, and this group has several callbacks")
     alarm = alarm_from(source)
     follower = Follower()
+    carrier = transport_named(transport)
     try:
-        report = asyncio.run(_dispatched(alarm, group, follower, session_id))
+        report = asyncio.run(_dispatched(alarm, group, follower, session_id, carrier))
     except KeyboardInterrupt:
         # The dispatcher has settled everything on its way out.
         if follower.settled:
@@ -74,14 +80,14 @@ def run(
     if report.ok:
         return 0
     unbuilt = all(isinstance(delivery.error, BuildError) for delivery in report.deliveries)
-    return _NOTHING_TO_SEND if unbuilt else _FAILED
+    return NOTHING_TO_SEND if unbuilt else FAILED
 
 
 async def _dispatched(
-    alarm: Alarm, group: AlarmGroup, follower: Follower, session_id: str | None
+    alarm: Alarm, group: AlarmGroup, follower: Follower, session_id: str | None, transport: Transport
 ) -> DispatchReport:
     settings: dict[str, Any] = {} if session_id is None else {"new_id": lambda: session_id}
-    async with AsyncDispatcher(hooks=[follower], **settings) as dispatcher:
+    async with AsyncDispatcher(transport=transport, hooks=[follower], **settings) as dispatcher:
         return await dispatcher.dispatch(alarm, group)
 
 

@@ -30,10 +30,11 @@ def run(
 
 
 @contextlib.contextmanager
-def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def started(*arguments: str, stdin: int | None = None) -> Iterator[subprocess.Popen[str]]:
     """A command in a process of its own, which is ended in any case."""
     with subprocess.Popen(
         [sys.executable, "-c", _INTERRUPTIBLE, *arguments],
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
