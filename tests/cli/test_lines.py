@@ -104,6 +104,20 @@ def test_a_pipe_without_anything_to_read_holds_nothing_up():
     asyncio.run(wait())
 
 
+def test_a_stream_that_has_nothing_yet():
+    """It is not at its end: its descriptor is waited for."""
+    reading, writing = os.pipe()
+    os.write(writing, b"there is something")
+    stream = Pieces(None, b"a\n")
+    stream.fileno = lambda: reading
+
+    found = all_of(stream)
+
+    os.close(reading)
+    os.close(writing)
+    assert found == [Line(1, b"a")]
+
+
 def test_an_answer_that_nobody_waits_for():
     """It is dropped."""
     loop = asyncio.new_event_loop()
