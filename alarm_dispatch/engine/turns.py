@@ -55,14 +55,14 @@ class Turns:
         for candidate in range(LEVELS):
             if self._rings[candidate] and (level < 0 or self._spent[candidate] < least):
                 level, least = candidate, self._spent[candidate]
-        self._reached = least
         lane = next(iter(self._rings[level]))
         self._withdraw(lane, level)
         lane.enrolled[level] = None
         return lane, level
 
     def charge(self, level: int) -> None:
-        """Note that a turn of this level was used."""
+        """Note that a turn of this level was used; only then have the levels come as far."""
+        self._reached = max(self._reached, self._spent[level])
         self._spent[level] += _STRIDES[level]
 
     def _withdraw(self, lane: Lane, level: int) -> None:

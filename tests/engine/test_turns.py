@@ -110,6 +110,19 @@ def test_a_turn_that_was_not_used_costs_nothing():
         turns.enroll(lane, FATAL)
 
 
+def test_levels_keep_their_shares_when_all_turns_but_one_are_in_vain():
+    """A lane that may send one at a time has turns on all levels, uses the first, and enrolls again."""
+    turns, lane, used = Turns(), Lane(key="a"), Counter[int]()
+    for _ in range(850):
+        for level in range(LEVELS):
+            turns.enroll(lane, level)
+        (_, first), *_in_vain = iter(turns.next, None)
+        turns.charge(first)
+        used[first] += 1
+
+    assert [abs(used[level] - due) <= 1 for level, due in enumerate((640, 160, 50))] == [True] * LEVELS
+
+
 @given(
     steps=st.lists(
         st.tuples(st.integers(0, LEVELS - 1), st.integers(1, 200), st.booleans()), min_size=1, max_size=12
