@@ -51,7 +51,10 @@ async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
         judgement = _judged(job, reply)
     except TransportError as error:
         return Outcome(Judgement(error.verdict, presentable(error.reason, request.url, request.headers)))
-    except asyncio.CancelledError:
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and not task.cancelling():
+            return Outcome(Judgement(Verdict.UNKNOWN, "the transport cancelled itself"), fault=error)
         # Only closing cancels attempts (or the end of the loop they run on).
         told = "the dispatcher was closed while the request was in flight"
         return Outcome(
@@ -83,6 +86,9 @@ async def _send(job: Job, request: Request, deadline: float) -> Reply:
         try:
             async with limit:
                 reply = await transport.send(request, deadline=deadline)
+                # One that blocks the loop, or swallows its cancellation, is late all the same.
+                if asyncio.get_running_loop().time() > deadline:
+                    raise TransportError(Verdict.UNKNOWN, "the transport answered after its deadline")
         except TimeoutError:
             if not limit.expired():
                 raise

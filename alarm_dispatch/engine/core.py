@@ -47,7 +47,7 @@ class Engine:
     def __init__(self, settings: EngineSettings) -> None:
         self._loop = asyncio.get_running_loop()
         self._settings = settings
-        self._timers: TimerHeap[Job | Lane] = TimerHeap(self._loop, self._due)
+        self._timers: TimerHeap[Job | Lane] = TimerHeap(self._loop, self._due, _counts)
         self._queues = Queues(settings.limit, settings.circuit, self._timers.push)
         self._transports = TransportsInUse(self._loop)
         self._tasks: dict[asyncio.Task[None], Job] = {}
@@ -75,7 +75,12 @@ class Engine:
         if job.callback.supersede:
             for older in lane.supersede(job.alarm_id):
                 lane.superseded += 1
+                state = older.state
                 self._report(older, None, DeliveryStatus.SUPERSEDED)
+                if state is JobState.WAITING:
+                    self._timers.discard()
+                elif state is JobState.READY:
+                    lane.discard()
         if lane.push(job):
             self._queues.make_ready(job, lane)
             self._serve()
@@ -90,7 +95,7 @@ class Engine:
         for hook in self._settings.hooks:
             try:
                 hook(event)
-            except Exception:  # noqa: BLE001 - a hook only watches; what it raises is told in the log
+            except BaseException:  # noqa: BLE001 - a hook only watches; what it raises is told in the log
                 _log.exception("hook %r raised on %s", hook, type(event).__name__)
 
     def settle_unbuilt(self, delivery: Delivery) -> None:
@@ -224,7 +229,7 @@ class Engine:
             delay = job.rules.schedule.next_delay(
                 attempt, elapsed=now - job.first_started, waited=job.waited, rng=self._settings.rng
             )
-        except Exception as error:  # noqa: BLE001 - a user's strategy may raise anything; it is told
+        except BaseException as error:  # noqa: BLE001 - a user's strategy may raise anything; it is told
             return attempt, error
         if delay is None:
             return attempt, None
@@ -346,6 +351,10 @@ class Engine:
         # A task may outlast its delivery by a turn of the loop.
         in_flight = sum(job.state is JobState.IN_FLIGHT for job in self._tasks.values())
         return figures(self._queues.lanes, self._counts, self._pending, in_flight, self._loop.time())
+
+
+def _counts(item: Job | Lane) -> bool:
+    return isinstance(item, Lane) or item.state is JobState.WAITING
 
 
 def _too_old(job: Job) -> DeliveryExpiredError:

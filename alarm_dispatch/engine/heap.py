@@ -12,24 +12,46 @@ __all__ = ["TimerHeap"]
 
 _T = TypeVar("_T")
 
+_FEW = 64
+
 
 class TimerHeap(Generic[_T]):
     """Calls ``due`` with each item when its time has come, in the order of the times.
 
-    A waiting item costs an entry and nothing else: no task, no timer of its own.
+    A waiting item costs an entry and nothing else: no task, no timer of its own.  ``lives`` tells which
+    items still count when there are many that do not.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, due: Callable[[_T], None]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        due: Callable[[_T], None],
+        lives: Callable[[_T], bool] = lambda _item: True,
+    ) -> None:
         self._loop = loop
         self._due = due
+        self._lives = lives
+        self._stale = 0
         self._heap: list[tuple[float, int, _T]] = []
         self._sequence = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        """How many entries there are, also of items that no longer count."""
+        return len(self._heap)
 
     def push(self, when: float, item: _T) -> None:
         """Have ``item`` come at this time of the loop."""
         heapq.heappush(self._heap, (when, next(self._sequence), item))
         self._set_timer()
+
+    def discard(self) -> None:
+        """Note that one of the items no longer counts; they are taken out when they are the most."""
+        self._stale += 1
+        if self._stale > _FEW and 2 * self._stale > len(self._heap):
+            self._heap = [entry for entry in self._heap if self._lives(entry[2])]
+            heapq.heapify(self._heap)
+            self._stale = 0
 
     def clear(self) -> list[_T]:
         """Forget everything, and tell what it was."""

@@ -15,6 +15,8 @@ from alarm_dispatch.limits import Circuit, Rate
 
 __all__ = ["CircuitState", "Lane"]
 
+_FEW = 64
+
 
 class CircuitState(enum.StrEnum):
     """What a lane's circuit does."""
@@ -58,6 +60,7 @@ class Lane:
     delivered: int = 0
     failed: int = 0
     superseded: int = 0
+    _stale: int = 0
     _sent: deque[float] = field(factory=deque)
     _failures: int = 0
     _open_until: float | None = None
@@ -96,6 +99,16 @@ class Lane:
             del self.heads[alarm_id]
         self.pending -= len(dropped)
         return dropped
+
+    def discard(self) -> None:
+        """Note that a ready job settled where it stands; such ones are taken out when they are the most."""
+        self._stale += 1
+        if self._stale > _FEW and 2 * self._stale > sum(map(len, self.ready)):
+            for queue in self.ready:
+                kept = [job for job in queue if job.state is JobState.READY]
+                queue.clear()
+                queue.extend(kept)
+            self._stale = 0
 
     def settle(self, job: Job) -> Job | None:
         """Take out an alarm's first delivery; the next one of that alarm, which may be sent now."""

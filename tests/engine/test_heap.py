@@ -102,6 +102,29 @@ def test_a_hundred_thousand_items_are_one_timer(virtual_clock):
     virtual_clock.run(main())
 
 
+def test_items_that_no_longer_count_are_taken_out_when_they_are_the_most(virtual_clock):
+    """The others come all the same, each at its time."""
+    came: list[tuple[float, int]] = []
+    living = set(range(0, 1_000, 10))
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        heap = TimerHeap[int](loop, lambda item: came.append((loop.time(), item)), living.__contains__)
+        for number in reversed(range(1_000)):
+            heap.push(number, number)
+        for number in range(1_000):
+            if number not in living:
+                heap.discard()
+        assert len(heap) < 500
+        await asyncio.sleep(1_000)
+        assert len(heap) == 0
+
+    virtual_clock.run(main())
+
+    assert [item for _, item in came if item in living] == sorted(living)
+    assert all(when == item for when, item in came)
+
+
 @given(st.lists(st.floats(0, 100), max_size=50))
 def test_no_item_is_early_or_lost(times):
     """All come, in order, each at its time exactly."""
