@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import UnionType
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import attrs
 import cattrs
@@ -21,11 +21,14 @@ from cattrs.preconf.json import JsonConverter, make_converter
 
 from alarm_dispatch.errors import InvalidFieldError
 
+_T = TypeVar("_T")
+
 __all__ = [
     "JsonConverter",
     "StructureError",
     "at_key",
     "collecting_converter",
+    "gathered",
     "identity",
     "problems_of",
     "strict_converter",
@@ -212,6 +215,21 @@ def _kind(value: object) -> str:
     if isinstance(value, dict):
         return "a mapping"
     return "a list" if isinstance(value, list | tuple) else _KINDS.get(type(value), type(value).__name__)
+
+
+def gathered(parts: Iterable[tuple[int | str, Callable[[], _T]]]) -> list[_T]:
+    """What each part makes, by its index or key; all that they raise is raised together."""
+    made: list[_T] = []
+    errors: list[Exception] = []
+    for index, make in parts:
+        try:
+            made.append(make())
+        except Exception as error:  # noqa: BLE001 - all are told together, with the part's place
+            error.add_note(cattrs.IterableValidationNote("", index, None))
+            errors.append(error)
+    if errors:
+        raise cattrs.IterableValidationError("several parts are wrong", errors, list)
+    return made
 
 
 def problems_of(error: BaseException, path: str = "$") -> Iterator[tuple[str, str]]:

@@ -163,6 +163,8 @@ class TransportError(AlarmDispatchError):
     """
 
     def __init__(self, verdict: Verdict, reason: str) -> None:
+        if verdict == "confirmed":
+            raise ValueError("a request without a reply cannot be confirmed")
         super().__init__(reason)
         self.verdict = verdict
         self.reason = reason

@@ -118,6 +118,8 @@ def check_headers(
             )
         if value != value.strip():
             raise InvalidFieldError(here, "has white space at its beginning or end")
+        if sum(name.lower() == other.lower() for other, _ in pairs if isinstance(other, str)) > 1:
+            raise InvalidFieldError(here, "is given more than once")
     return pairs
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+import attrs
+
 from alarm_dispatch.errors import InvalidFieldError, UnknownFormatError
 from alarm_dispatch.formats.base import Format
 
@@ -34,7 +36,16 @@ def get(name: str, /, **options: Any) -> Format:
     point = _registered().get(name)
     if point is None:
         raise UnknownFormatError(name, names())
-    make: Callable[..., Any] = point.load()
+    try:
+        make: Callable[..., Any] = point.load()
+    except Exception as error:
+        raise InvalidFieldError(f"format {name}", f"cannot be loaded: {error!r}") from error
+    if isinstance(make, type) and attrs.has(make):
+        known = [one.alias or one.name for one in attrs.fields(make) if one.init]
+        for option in options:
+            if option not in known:
+                told = f"unknown option; allowed are: {', '.join(known)}"
+                raise InvalidFieldError(f"Format.{option}", told)
     try:
         made = make(**options)
     except TypeError as error:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from alarm_dispatch.converters import StructureError, collecting_converter, problems_of
-from alarm_dispatch.errors import ConfigurationError
+from alarm_dispatch.errors import ConfigurationError, InvalidFieldError
 from alarm_dispatch.loading.source import Source, read_source
 from alarm_dispatch.model import Alarm, EventCondition, Metric, MetricCondition
 from alarm_dispatch.values import JsonObject
@@ -60,7 +60,7 @@ def _condition(value: Any, _type: Any) -> Any:
     content = dict(value)
     kind = content.pop("kind", "metric" if "metric" in content else "event")
     if not isinstance(kind, str) or kind not in _CONDITIONS:
-        raise ValueError(f"has the kind {kind!r}; allowed are: {', '.join(_CONDITIONS)}")
+        raise InvalidFieldError("Condition.kind", f"is {kind!r}; allowed are: {', '.join(_CONDITIONS)}")
     return _converter.structure(content, _CONDITIONS[kind])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import reduce
+from functools import partial, reduce
 from operator import and_, or_
 from typing import Any
 
@@ -18,10 +18,11 @@ from alarm_dispatch.confirmation import (
     session_echo,
     status_is,
 )
-from alarm_dispatch.converters import StructureError, at_key, collecting_converter, problems_of
-from alarm_dispatch.errors import ConfigurationError
+from alarm_dispatch.converters import StructureError, at_key, collecting_converter, gathered, problems_of
+from alarm_dispatch.errors import ConfigurationError, InvalidFieldError
 from alarm_dispatch.exchange import Transport
 from alarm_dispatch.formats import Format
+from alarm_dispatch.http_values import check_headers
 from alarm_dispatch.limits import Circuit, Rate
 from alarm_dispatch.loading.source import Source, read_source
 from alarm_dispatch.schedule import RetrySchedule
@@ -82,6 +83,10 @@ def _single_groups(content: Any, name: str) -> list[tuple[str, Any]]:
     else:
         groups, path = content, "$"
     if isinstance(groups, Mapping):
+        for key, group in groups.items():
+            if isinstance(group, Mapping) and group.get("name", key) != key:
+                told = f"is {group['name']!r} in a table that is called {key!r}"
+                raise ConfigurationError(name, [(f"{at_key(path, key)}.name", told)])
         return [
             (at_key(path, key), {"name": key, **group} if isinstance(group, Mapping) else group)
             for key, group in groups.items()
@@ -173,7 +178,31 @@ def _auth(value: Any, _type: Any) -> BasicAuth | BearerAuth:
 
 
 def _headers(value: Any, _type: Any) -> Any:
-    return _converter.structure(value, dict[str, str])
+    given: dict[str, str] = _converter.structure(value, dict[str, str])
+    gathered((name, partial(_header, name, text)) for name, text in given.items())
+    return given
+
+
+def _header(name: str, value: str) -> None:
+    try:
+        check_headers({name: value}, "header")
+    except InvalidFieldError as error:
+        raise ValueError(error.problem) from None
+
+
+def _delays(value: Any, _type: Any) -> tuple[float, ...]:
+    if not isinstance(value, list | tuple):
+        raise TypeError("must be a list of seconds")
+    return tuple(gathered((index, partial(_delay, delay)) for index, delay in enumerate(value)))
+
+
+def _delay(value: Any) -> float:
+    seconds: float = _converter.structure(value, float)
+    try:
+        RetrySchedule(delays=(seconds,))
+    except InvalidFieldError as error:
+        raise ValueError(error.problem) from None
+    return seconds
 
 
 def _transport(value: Any, _type: Any) -> HttpxTransport:
@@ -196,3 +225,4 @@ _converter.register_structure_hook(BasicAuth | BearerAuth, _auth)
 _converter.register_structure_hook_func(lambda kind: kind == tuple[tuple[str, str], ...], _headers)
 _converter.register_structure_hook(Rate, _rate)
 _converter.register_structure_hook(Circuit | bool | None, _circuit)
+_converter.register_structure_hook_func(lambda kind: kind == tuple[float, ...], _delays)

@@ -34,7 +34,10 @@ class BearerAuth:
     token: str = field(validator=values.text(empty=False), repr=False)
 
     def __attrs_post_init__(self) -> None:
-        check_headers([("Authorization", self.token)], "BearerAuth.token")
+        try:
+            check_headers([("Authorization", self.token)], "BearerAuth.token")
+        except InvalidFieldError as error:
+            raise InvalidFieldError("BearerAuth.token", error.problem) from None
 
     def header(self) -> str:
         """The value of the Authorization header."""

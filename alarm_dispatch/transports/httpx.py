@@ -98,6 +98,9 @@ class HttpxTransport:
             raise InvalidFieldError(
                 "HttpxTransport.client", "brings its own connections; set http2, proxy and TLS on it instead"
             )
+        if client is not None and not isinstance(client, httpx.AsyncClient):
+            told = f"must be an httpx.AsyncClient, not {type(client).__name__}"
+            raise InvalidFieldError("HttpxTransport.client", told)
         if http2 and importlib.util.find_spec("h2") is None:
             raise InvalidFieldError("HttpxTransport.http2", "needs the extra: alarm-dispatch[http2]")
         self._client = client

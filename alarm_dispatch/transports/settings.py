@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.http_values import check_headers, check_url, split_user_info
-from alarm_dispatch.transports.auth import Auth
+from alarm_dispatch.transports.auth import Auth, BasicAuth, BearerAuth
 from alarm_dispatch.transports.tls import ClientCert, make_tls
 
 __all__ = [
@@ -26,6 +26,8 @@ DEFAULT_MAX_REPLY_BYTES = 64 * 1024
 
 Headers = tuple[tuple[str, str], ...]
 
+_CERT_PARTS = (2, 3)
+
 
 def checked_tls(
     transport: str,
@@ -37,6 +39,12 @@ def checked_tls(
 
     Raises :class:`~alarm_dispatch.errors.InvalidFieldError` when both are, or a file cannot be loaded.
     """
+    if tls is not None and not isinstance(tls, ssl.SSLContext):
+        raise InvalidFieldError(f"{transport}.tls", f"must be an ssl.SSLContext, not {type(tls).__name__}")
+    parts: object = client_cert
+    if parts is not None and not (isinstance(parts, tuple | list) and len(parts) in _CERT_PARTS):
+        told = "must be (certificate, key) or (certificate, key, password)"
+        raise InvalidFieldError(f"{transport}.client_cert", told)
     if ca_file is None and client_cert is None:
         return tls
     if tls is not None:
@@ -66,6 +74,9 @@ def general_headers(
     transport: str, headers: Mapping[str, str] | Iterable[tuple[str, str]], auth: Auth | None
 ) -> Headers:
     """What goes with every request of a transport; raises InvalidFieldError for what is no header."""
+    if auth is not None and not isinstance(auth, BasicAuth | BearerAuth):
+        told = f"must be a BasicAuth or a BearerAuth, not {type(auth).__name__}"
+        raise InvalidFieldError(f"{transport}.auth", told)
     own = check_headers(headers, f"{transport}.headers")
     return (*own, ("Authorization", auth.header())) if auth is not None else own
 

@@ -181,8 +181,8 @@ _RECORD: dict[str, Any] = {
         ),
         (alarm(policy={"id": 1.5, "name": "x"}), {"$.policy.id": "must be text or an integer, not a number"}),
         (alarm(condition="cpu"), {"$.condition": "must be a mapping"}),
-        (alarm(condition={"kind": "log"}), {"$.condition": "has the kind 'log'; allowed are: metric, event"}),
-        (alarm(condition={"kind": []}), {"$.condition": "has the kind []; allowed are: metric, event"}),
+        (alarm(condition={"kind": "log"}), {"$.condition.kind": "is 'log'; allowed are: metric, event"}),
+        (alarm(condition={"kind": []}), {"$.condition.kind": "is []; allowed are: metric, event"}),
         (alarm(condition={}), {"$.condition.name": "is missing"}),
         (
             alarm(condition={"metric": "", "name": "x", "period": -1, "periods": 1.5, "threshold": True}),

@@ -47,7 +47,7 @@ def one(source: Any) -> Callback:
         ({"groups": {"oncall": {"callbacks": [CALLBACK]}}}, ["oncall"]),
         ({"oncall": {"callbacks": [CALLBACK]}}, ["oncall"]),
         ({"b": {"callbacks": [CALLBACK]}, "a": {"callbacks": [CALLBACK]}}, ["b", "a"]),
-        ({"key": GROUP}, ["oncall"]),
+        ({"oncall": GROUP}, ["oncall"]),
         ({"夜 班": {"callbacks": [CALLBACK]}}, ["夜 班"]),
     ],
 )
@@ -265,18 +265,18 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
     [
         ({"url": 5}, {"url": "must be text, not an integer"}),
         ({"url": "ops.example.com"}, {"url": "must be an http or https URL; its scheme is missing"}),
-        ({"format": "blueknig"}, {"format": None}),
+        ({"format": "blueknig"}, {"format.color": None}),
         ({"format": 5}, {"format": _FORMAT}),
         ({"format": None}, {"format": _FORMAT}),
         ({"format": ["tencent"]}, {"format": _FORMAT}),
         ({"format": {"dialect": "observed"}}, {"format": _FORMAT}),
         ({"format": {"name": 5}}, {"format": _FORMAT}),
-        ({"format": {"name": "x"}}, {"format": None}),
+        ({"format": {"name": "x"}}, {"format.color": None}),
         (
             {"format": {"name": "tencent", "dialect": "x"}},
             {"format.dialect": "is 'x'; allowed are: documented, observed"},
         ),
-        ({"format": {"name": "tencent", "color": 1}}, {"format": None}),
+        ({"format": {"name": "tencent", "color": 1}}, {"format.color": None}),
         ({"name": 5}, {"name": "must be text, not an integer"}),
         ({"timeout": "3"}, {"timeout": "must be a number, not text"}),
         ({"timeout": True}, {"timeout": "must be a number, not a bool"}),
@@ -286,7 +286,7 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
         ({"limit": 1.0}, {"limit": "must be an integer, not a number"}),
         ({"headers": ["X"]}, {"headers": "must be a mapping, not a list"}),
         ({"headers": {"X": 1}}, {"headers.X": "must be text, not an integer"}),
-        ({"headers": {"Host": "x"}}, {"headers['Host']": "cannot be set: the transport writes it"}),
+        ({"headers": {"Host": "x"}}, {"headers.Host": "cannot be set: the transport writes it"}),
         ({"schedule": 3}, {"schedule": "must be a mapping, not an integer"}),
         (
             {"schedule": {"attempts": 0, "delays": [5, -1], "jitter": "x", "stop": 1}},
@@ -297,7 +297,7 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
                 "schedule.stop": "unknown key; allowed are: attempts, delays, jitter",
             },
         ),
-        ({"schedule": {"delays": 5}}, {"schedule.delays": "must be a list, not an integer"}),
+        ({"schedule": {"delays": 5}}, {"schedule.delays": "must be a list of seconds"}),
         ({"schedule": {"delays": ["5"]}}, {"schedule.delays[0]": "must be a number, not text"}),
         ({"transport": "httpx"}, {"transport": "must be a mapping, not text"}),
         ({"transport": {"kind": "ftp"}}, {"transport": "has the kind 'ftp'; allowed is: httpx"}),
@@ -381,7 +381,23 @@ def test_every_problem_of_a_callback_is_told_at_once(
         ),
         ([GROUP, GROUP], {"$[1].name": "'oncall' occurs twice; each group needs a name of its own"}),
         ([GROUP, {"name": ""}, GROUP], {"$[1].name": None, "$[1].callbacks": None, "$[2].name": None}),
-        ({"a": GROUP, "b": GROUP}, {"$.b.name": "'oncall' occurs twice; each group needs a name of its own"}),
+        ({"a": GROUP}, {"$.a.name": "is 'oncall' in a table that is called 'a'"}),
+        ([GROUP, GROUP], {"$[1].name": "'oncall' occurs twice; each group needs a name of its own"}),
+        (
+            {"name": "oncall", "callbacks": [{**CALLBACK, "headers": {"Host": "x", "A B": "y"}}]},
+            {
+                "$.callbacks[0].headers.Host": "cannot be set: the transport writes it",
+                "$.callbacks[0].headers['A B']": None,
+            },
+        ),
+        (
+            {"name": "oncall", "callbacks": [CALLBACK], "schedule": {"delays": [-1, "x", 5, -3]}},
+            {
+                "$.schedule.delays[0]": "must be at least 0 seconds, not -1",
+                "$.schedule.delays[1]": "must be a number, not text",
+                "$.schedule.delays[3]": "must be at least 0 seconds, not -3",
+            },
+        ),
         ({**GROUP, "callbacks": CALLBACK}, {"$.callbacks": "must be a list, not a mapping"}),
         (
             {**GROUP, "confirmation": "x", "limit": 1},
@@ -412,7 +428,7 @@ def test_no_secret_is_told() -> None:
 
     assert found.keys() == {
         "$.callbacks[0].url",
-        "$.callbacks[0].headers['X-Key']",
+        "$.callbacks[0].headers.X-Key",
         "$.callbacks[0].transport.auth.user",
     }
     assert "hunter2" not in str(found)
