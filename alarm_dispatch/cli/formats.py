@@ -57,7 +57,8 @@ def _entry(name: str) -> _Entry:
         content_type = made.verification(context).payload.content_type
         return _Entry(name=name, content_type=content_type, rules=_rules_by_dialect(name, made))
     except Exception as error:  # noqa: BLE001 - somebody else's package may raise anything when it is loaded
-        return _Entry(name=name, rules={}, problem=f"{type(error).__name__}: {error}")
+        cause = error.__cause__ or error
+        return _Entry(name=name, rules={}, problem=f"{type(cause).__name__}: {cause}")
 
 
 def _rules_by_dialect(name: str, made: Format) -> dict[str, DeliveryRules]:

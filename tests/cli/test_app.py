@@ -54,7 +54,10 @@ MISUSES = {
     "bad URL": (["render", EVENT, "--format", "tencent", "--url", "ftp://x"], "--url: must be an http"),
     "no option": (["render", EVENT, "--format", "tencent", "--option", "a"], "--option: 'a'"),
     "no key": (["render", EVENT, "--format", "tencent", "--option", "=a"], "--option: '=a'"),
-    "foreign option": (["render", EVENT, "--format", "tencent", "--option", "a=1"], "cannot be made with a"),
+    "foreign option": (
+        ["render", EVENT, "--format", "tencent", "--option", "a=1"],
+        "unknown option; allowed are: dialect",
+    ),
     "no destination": (["send", EVENT], "say where to: --format FORMAT --url URL"),
     "half a destination": (["send", EVENT, "--url", "http://h"], "say where to"),
     "two destinations": (["send", EVENT, "--url", "http://h", "--groups", "g.toml"], "do not go together"),

@@ -382,7 +382,6 @@ def test_every_problem_of_a_callback_is_told_at_once(
         ([GROUP, GROUP], {"$[1].name": "'oncall' occurs twice; each group needs a name of its own"}),
         ([GROUP, {"name": ""}, GROUP], {"$[1].name": None, "$[1].callbacks": None, "$[2].name": None}),
         ({"a": GROUP}, {"$.a.name": "is 'oncall' in a table that is called 'a'"}),
-        ([GROUP, GROUP], {"$[1].name": "'oncall' occurs twice; each group needs a name of its own"}),
         (
             {"name": "oncall", "callbacks": [{**CALLBACK, "headers": {"Host": "x", "A B": "y"}}]},
             {

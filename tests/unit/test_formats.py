@@ -126,7 +126,7 @@ def test_another_packages_mistake_is_told_with_the_formats_name(name: str, probl
 @pytest.mark.usefixtures("_registered")
 def test_a_broken_entry_point_says_so() -> None:
     """The error names the format, and Python's own what the module lacks."""
-    with pytest.raises(InvalidFieldError, match="format absent: cannot be loaded: .*absent"):
+    with pytest.raises(InvalidFieldError, match=r"format absent: cannot be loaded: .*absent"):
         formats.get("absent")
 
 
