@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 
-import attrs
-
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
 from alarm_dispatch.engine.attempt import make_request
+from alarm_dispatch.engine.decisions import expired, what_follows
 from alarm_dispatch.engine.heap import TimerHeap
 from alarm_dispatch.engine.lanes import Lane
 from alarm_dispatch.engine.queues import Queues
@@ -16,10 +15,9 @@ from alarm_dispatch.engine.settings import EngineSettings
 from alarm_dispatch.engine.stats import DispatcherStats, figures
 from alarm_dispatch.engine.users import TransportsInUse
 from alarm_dispatch.engine.window import Share
-from alarm_dispatch.errors import DeliveryExpiredError, DispatcherClosedError
-from alarm_dispatch.exchange import Attempt, Reply, Verdict
+from alarm_dispatch.errors import DispatcherClosedError
+from alarm_dispatch.exchange import Attempt, Verdict
 from alarm_dispatch.jobs import Job, JobState
-from alarm_dispatch.limits import retry_after
 
 __all__ = ["Engine"]
 
@@ -27,7 +25,6 @@ _log = logging.getLogger("alarm_dispatch")
 
 # Seconds that cancelled requests get to clean up, when the dispatcher is closed.
 _CANCEL_GRACE = 1.0
-_BUSY_STATUSES = (429, 503)
 _FINAL = (Verdict.CONFIRMED, Verdict.REFUSED)
 # Seconds between two looks at how late the event loop is: 1/64, which adds up without rounding, so that the
 # times of a virtual clock stay exact.  With fewer tasks than this there is nothing to be learned.
@@ -114,8 +111,8 @@ class Engine:
         try:
             while (turn := self._queues.next(now := self._loop.time())) is not None:
                 job, lane, share = turn
-                if self._expired(job, now):
-                    self._settle(job, lane, _too_old(job))
+                if (too_old := expired(job, now)) is not None:
+                    self._settle(job, lane, too_old)
                     self._queues.bring_back(lane)
                     continue
                 lane.started(now, job)
@@ -203,7 +200,9 @@ class Engine:
         )
         fault = outcome.fault
         if fault is None and attempt.verdict not in _FINAL:
-            attempt, fault = self._decide(job, attempt, outcome.reply, ended)
+            attempt, fault = what_follows(
+                job, attempt, outcome.reply, ended, settings=self._settings, closing=self._closing
+            )
         job.attempts = (*job.attempts, attempt)
         if lane is not None:
             lane.ended(ended, job, answered=outcome.answered, confirmed=outcome.confirmed)
@@ -220,33 +219,6 @@ class Engine:
             self._queues.bring_back(lane)
         if isinstance(fault, KeyboardInterrupt):
             raise fault  # the delivery is settled; the person at the keyboard wants more than that
-
-    def _decide(
-        self, job: Job, attempt: Attempt, reply: Reply | None, now: float
-    ) -> tuple[Attempt, BaseException | None]:
-        """The attempt with the wait that follows it, or the reason of ours why none does."""
-        try:
-            delay = job.rules.schedule.next_delay(
-                attempt, elapsed=now - job.first_started, waited=job.waited, rng=self._settings.rng
-            )
-        except BaseException as error:  # noqa: BLE001 - a user's strategy may raise anything; it is told
-            return attempt, error
-        if delay is None:
-            return attempt, None
-        asked = reply.header("retry-after") if reply and reply.status_code in _BUSY_STATUSES else None
-        if asked is not None:
-            seconds, note = retry_after(asked, self._settings.clock.now(), self._settings.max_retry_after)
-            delay = max(delay, seconds or 0.0)
-            attempt = attrs.evolve(attempt, reason=f"{attempt.reason}; {note}")
-        if self._closing:
-            return attempt, DispatcherClosedError("the dispatcher was closed before the next attempt")
-        if self._expired(job, now + delay):
-            return attempt, _too_old(job)
-        return attempt.with_retry_in(delay), None
-
-    def _expired(self, job: Job, now: float) -> bool:
-        max_age = job.callback.max_age
-        return max_age is not None and now - job.submitted > max_age
 
     # -- out
 
@@ -355,7 +327,3 @@ class Engine:
 
 def _counts(item: Job | Lane) -> bool:
     return isinstance(item, Lane) or item.state is JobState.WAITING
-
-
-def _too_old(job: Job) -> DeliveryExpiredError:
-    return DeliveryExpiredError(f"not delivered within its max_age of {job.callback.max_age:g} s")
