@@ -183,7 +183,8 @@ def json_payload(body: Any) -> Payload:
 def _json_bytes(body: Any) -> bytes:
     if orjson is not None:
         with contextlib.suppress(TypeError):  # an integer beyond 64 bits; our encoder takes any
-            return orjson.dumps(body)
+            # A copy: orjson leaves the bytes in a buffer several times their size, and they may wait long.
+            return bytes(memoryview(orjson.dumps(body)))
     return _encode(body).encode()
 
 
