@@ -86,13 +86,13 @@ async def _send(job: Job, request: Request, deadline: float) -> Reply:
         try:
             async with limit:
                 reply = await transport.send(request, deadline=deadline)
-                # One that blocks the loop, or swallows its cancellation, is late all the same.
-                if asyncio.get_running_loop().time() > deadline:
-                    raise TransportError(Verdict.UNKNOWN, "the transport answered after its deadline")
         except TimeoutError:
             if not limit.expired():
                 raise
             raise TransportError(Verdict.UNKNOWN, "timed out in the transport") from None
+        # One that blocks the loop, or swallows its cancellation, is late all the same.
+        if asyncio.get_running_loop().time() > deadline:
+            raise TransportError(Verdict.UNKNOWN, "the transport answered after its deadline")
     if not isinstance(reply, Reply):
         raise TypeError(f"transport {transport!r} returned {type(reply).__name__}, not a Reply")
     return reply

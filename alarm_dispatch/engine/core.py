@@ -166,9 +166,9 @@ class Engine:
         """Make an attempt, and then those that may follow: a task for each would cost more than it does."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - for mypy: this is a coroutine of a task
-        for left in range(_TURNS_OF_A_TASK - 1, -1, -1):
-            await self._attempt(job, lane, share)
-            if task.cancelling():
+        for left in range(_TURNS_OF_A_TASK - 1, -1, -1):  # pragma: no branch - the last hands on nothing
+            cut_off = await self._attempt(job, lane, share)
+            if cut_off and task.cancelling():
                 self._abort()
             self._vacant = task if left and not self._ended else None
             try:
@@ -180,8 +180,11 @@ class Engine:
                 return
             job, lane, share = handed
 
-    async def _attempt(self, job: Job, lane: Lane | None, share: Share | None) -> None:
-        """Make one request and do what follows it, save for those that may be sent next."""
+    async def _attempt(self, job: Job, lane: Lane | None, share: Share | None) -> bool:
+        """Make one request and do what follows it, save for those that may be sent next.
+
+        The answer is whether it was cancelled, from without or within.
+        """
         number = len(job.attempts) + 1
         started, started_at = self._loop.time(), self._settings.clock.now()
         if number == 1:
@@ -208,7 +211,8 @@ class Engine:
             lane.ended(ended, job, answered=outcome.answered, confirmed=outcome.confirmed)
         if share is not None:
             self._queues.window.leave(share)
-        job.state = JobState.WAITING
+        if job.state is JobState.IN_FLIGHT:  # else it was settled without waiting for this
+            job.state = JobState.WAITING
         self.tell(attempt)
         if attempt.retry_in is None:
             self._settle(job, lane, fault)
@@ -219,6 +223,7 @@ class Engine:
             self._queues.bring_back(lane)
         if isinstance(fault, KeyboardInterrupt):
             raise fault  # the delivery is settled; the person at the keyboard wants more than that
+        return isinstance(outcome.fault, DispatcherClosedError)
 
     # -- out
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from alarm_dispatch import AsyncDispatcher, DispatchReport
+from alarm_dispatch import AsyncDispatcher, Delivery, DispatchReport
 from alarm_dispatch.errors import DispatcherClosedError
 from alarm_dispatch.exchange import Reply, Request
 from alarm_dispatch.testing import MemoryReceiver
@@ -86,8 +86,8 @@ def test_a_failure_while_closing_is_not_waited_for(virtual_clock, memory_receive
 
 
 def test_a_transport_that_swallows_its_cancellation_holds_nobody(virtual_clock, caplog):
-    """The handle gets its end although the request does not."""
-    released = asyncio.Event()
+    """The handle gets its end although the request does not; its late answer settles nothing again."""
+    released, told = asyncio.Event(), list[object]()
 
     async def stubborn(_request: Request) -> Reply:
         while not released.is_set():
@@ -104,19 +104,21 @@ def test_a_transport_that_swallows_its_cancellation_holds_nobody(virtual_clock, 
             return await stubborn(request)
 
     async def main() -> DispatchReport:
-        dispatcher = AsyncDispatcher(transport=Stubborn(), clock=virtual_clock)
+        dispatcher = AsyncDispatcher(transport=Stubborn(), clock=virtual_clock, hooks=[told.append])
         handle = await dispatcher.submit(numbered(1), group())
         await asyncio.sleep(0)
         await dispatcher.close(timeout=0)
         report = await handle.result()
         released.set()
-        await asyncio.sleep(3600)
+        await asyncio.sleep(3601)
+        assert dispatcher._backlog.count == 0
         return report
 
     report = virtual_clock.run(main())
 
     assert isinstance(report.deliveries[0].error, DispatcherClosedError)
     assert "ignored its cancellation" in caplog.text
+    assert [event for event in told if isinstance(event, Delivery)] == list(report.deliveries)
 
 
 def test_a_closed_dispatcher_takes_nothing(virtual_clock, memory_receiver):

@@ -214,6 +214,28 @@ def test_a_transport_that_is_cancelled_from_within_harms_its_delivery_only(virtu
     assert virtual_clock.run(main()).ok
 
 
+def test_a_transport_that_cancels_its_own_task_ends_nothing_else(virtual_clock):
+    """As timeouts did before Python 3.11: cancelled, caught, and the count of it left behind."""
+
+    class Old:
+        async def send(self, request: Request, *, deadline: float) -> Reply:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+            return Reply(status_code=200)
+
+    async def main() -> int:
+        async with AsyncDispatcher(transport=Old(), clock=virtual_clock) as dispatcher:
+            for number in range(50):
+                await dispatcher.submit(numbered(number), group(limit=1))
+            assert await dispatcher.drain()
+            return dispatcher.stats().delivered
+
+    assert virtual_clock.run(main()) == 50
+
+
 def test_draining_a_closed_dispatcher_is_done(virtual_clock, memory_receiver):
     """There is nothing left; likewise before its first use."""
 
