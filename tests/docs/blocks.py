@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sybil import Document, Example, Region, Sybil
 
 from alarm_dispatch import load_alarm, load_groups
@@ -28,6 +29,8 @@ _BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _PROJECT = "project"
+# What a page may need that is not there on every platform.
+_OF_EXTRAS = frozenset({"aiohttp", "uvloop"})
 
 
 def sybil_for(directory: Path, pattern: str) -> Sybil:
@@ -69,6 +72,8 @@ def _tear_down(namespace: dict[str, Any]) -> None:
 def _evaluate(example: Example) -> None:
     """Run a block and those above it that have not run: a worker may be given only some of a page."""
     done: set[int] = example.namespace["__done__"]
+    if missing := example.namespace.get("__missing__"):
+        pytest.skip(f"{missing} is not installed")
     for earlier in example.document.examples():
         start = earlier.region.start
         if start <= example.region.start and start not in done:
@@ -83,7 +88,13 @@ def _run_python(found: re.Match[str], example: Example) -> None:
     code = compile("\n" * line + found["source"], example.path, "exec", dont_inherit=True)
     printed = io.StringIO()
     with contextlib.chdir(example.namespace["__files__"].name), contextlib.redirect_stdout(printed):
-        exec(code, example.namespace)
+        try:
+            exec(code, example.namespace)
+        except ModuleNotFoundError as error:
+            if error.name not in _OF_EXTRAS:
+                raise
+            example.namespace["__missing__"] = error.name
+            pytest.skip(f"{error.name} is not installed")
     example.namespace["__printed__"] = printed.getvalue()
 
 

@@ -28,6 +28,14 @@ TOLD = {
     "own_transport.py": ["delivered to alarm-dispatch/"],
     "quickstart.py": ["attempt 1: rejected status 500, not 200", "attempt 2: confirmed"],
     "receiver_side.py": ["test 100", "delivered"],
+    "storm.py": [
+        "500 of 500 alarms confirmed by both",
+        "drained: False",
+        "dead: 0 delivered",
+        "circuit open",
+        "first: 500 delivered, 0 waiting, circuit off",
+        "1500 submitted, 500 not delivered",
+    ],
     "tencent_dimensions.py": ["'vport': 443", "missing keys: redis_uuid", "20 metric shapes, 7 event shapes"],
     "verify_url.py": ["/ready: verified", "/moved: rejected", "/broken: unknown"],
 }

@@ -15,10 +15,14 @@ import attrs
 import pytest
 
 from alarm_dispatch import Alarm, formats, load_alarm, model, schedule
+from alarm_dispatch.callbacks import DEFAULT_LIMIT as DEFAULT_CALLBACK_LIMIT
 from alarm_dispatch.callbacks import AlarmGroup, Callback
+from alarm_dispatch.delivery import DeliveryStatus
+from alarm_dispatch.dispatcher import DEFAULT_BACKLOG, DEFAULT_LIMIT
 from alarm_dispatch.exchange import Verdict
 from alarm_dispatch.formats import aliyun, blueking, tencent, tencent_legacy
 from alarm_dispatch.formats.tencent.dimensions.shape import KEY
+from alarm_dispatch.limits import DEFAULT_MAX_RETRY_AFTER
 from alarm_dispatch.loading.groups import _HttpxSettings
 from alarm_dispatch.receiver import StepKind
 from alarm_dispatch.transports.auth import BasicAuth, BearerAuth
@@ -217,6 +221,21 @@ def test_the_readme_has_the_same_rules():
 def test_every_verdict_has_its_row():
     """The set is closed."""
     assert names("verdicts.md", "Verdicts") == [str(verdict) for verdict in Verdict]
+
+
+def test_every_status_has_its_row():
+    """In the code's order."""
+    assert names("verdicts.md", "Statuses of a delivery") == [str(status) for status in DeliveryStatus]
+
+
+def test_every_setting_that_is_the_dispatchers_has_its_figure():
+    """Where the rules tell what counts, they tell what it is unless it is set."""
+    told = {row[0]: row[1] for row in rows("delivery-rules.md", "Whose setting counts")}
+
+    assert f": {DEFAULT_CALLBACK_LIMIT} unless set" in told["limit"]
+    assert f": {DEFAULT_LIMIT} unless set" in told["limit"]
+    assert f": {DEFAULT_BACKLOG:,} unless set" in told["backlog"]
+    assert f": {DEFAULT_MAX_RETRY_AFTER:g} s unless set" in told["max_retry_after"]
 
 
 def test_every_word_of_a_script_has_its_row():
