@@ -232,6 +232,21 @@ def test_ctrl_c_while_a_pipe_is_silent(loopback_receiver):
     assert errors.splitlines()[-1].startswith("interrupted: ")
 
 
+def test_ctrl_c_before_anything_is_read(monkeypatch, alarms_file):
+    """The counts are told all the same."""
+
+    async def interrupt(_storm, *_arguments, **_settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(many._Storm, "send", interrupt)
+
+    result = run("send", "--many", alarms_file(numbered(1)), *NOWHERE)
+
+    assert result.exit_code == 130
+    assert result.stdout.startswith("0 alarms, 0 deliveries in ")
+    assert result.stderr.startswith("interrupted: ")
+
+
 def test_a_stream_that_breaks_off(loopback_receiver, monkeypatch):
     """What was read is sent, and the rest is told."""
     receiver = loopback_receiver()
