@@ -265,13 +265,13 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
     [
         ({"url": 5}, {"url": "must be text, not an integer"}),
         ({"url": "ops.example.com"}, {"url": "must be an http or https URL; its scheme is missing"}),
-        ({"format": "blueknig"}, {"format.color": None}),
+        ({"format": "blueknig"}, {"format": None}),
         ({"format": 5}, {"format": _FORMAT}),
         ({"format": None}, {"format": _FORMAT}),
         ({"format": ["tencent"]}, {"format": _FORMAT}),
         ({"format": {"dialect": "observed"}}, {"format": _FORMAT}),
         ({"format": {"name": 5}}, {"format": _FORMAT}),
-        ({"format": {"name": "x"}}, {"format.color": None}),
+        ({"format": {"name": "x"}}, {"format": None}),
         (
             {"format": {"name": "tencent", "dialect": "x"}},
             {"format.dialect": "is 'x'; allowed are: documented, observed"},
@@ -403,7 +403,7 @@ def test_every_problem_of_a_callback_is_told_at_once(
             {"$.confirmation": _WRONG_CONFIRMATION, "$.limit": None},
         ),
     ],
-    ids=[f"case {number}" for number in range(21)],
+    ids=[f"case {number}" for number in range(23)],
 )
 def test_every_problem_of_the_groups_is_told_at_once(source: Any, wanted: dict[str, str | None]) -> None:
     """Of all groups together, each with the path of its field (None where only the path counts)."""
