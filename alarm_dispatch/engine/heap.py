@@ -34,7 +34,9 @@ class TimerHeap(Generic[_T]):
         self._stale = 0
         self._heap: list[tuple[float, int, _T]] = []
         self._sequence = itertools.count()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        # Kept here, as the handle that uvloop gives for a time that has come does not tell its own.
+        self._fires_at = 0.0
 
     def __len__(self) -> int:
         """How many entries there are, also of items that no longer count."""
@@ -63,10 +65,12 @@ class TimerHeap(Generic[_T]):
     def _set_timer(self) -> None:
         first = self._heap[0][0] if self._heap else None
         if self._timer is not None:
-            if first is not None and self._timer.when() <= first:
+            if first is not None and self._fires_at <= first:
                 return
             self._timer.cancel()
-        self._timer = None if first is None else self._loop.call_at(first, self._wake, first)
+        self._timer = None
+        if first is not None:
+            self._timer, self._fires_at = self._loop.call_at(first, self._wake, first), first
 
     def _wake(self, when: float) -> None:
         self._timer = None

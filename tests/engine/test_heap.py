@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -140,3 +141,26 @@ def test_no_item_is_early_or_lost(times):
     clock.run(main())
 
     assert came == [(when, when) for when in sorted(times)]
+
+
+def test_items_that_are_due_already_come_on_uvloop_too():
+    """Its handle for a time that has come does not tell that time."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def main() -> list[str]:
+        loop = asyncio.get_running_loop()
+        came: list[str] = []
+        third = loop.create_future()
+
+        def arrive(name: str) -> None:
+            came.append(name)
+            if name == "three":
+                third.set_result(None)
+
+        heap: TimerHeap[str] = TimerHeap(loop, arrive)
+        for name in ("one", "two", "three"):
+            heap.push(loop.time(), name)
+        await asyncio.wait_for(third, 5)
+        return came
+
+    assert uvloop.run(main()) == ["one", "two", "three"]
