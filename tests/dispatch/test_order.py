@@ -6,7 +6,7 @@ import asyncio
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alarm_dispatch import AlarmState, AsyncDispatcher
@@ -109,6 +109,7 @@ def test_the_same_receiver_is_one_lane_wherever_it_is_written(virtual_clock, mem
     assert [request.json()["alarmStatus"] for request in receiver.requests] == [1, 1, 0]
 
 
+@settings(deadline=None)
 @given(
     script=st.lists(st.sampled_from(["200", "500", "timeout", "reset"]), min_size=1, max_size=12),
     alarms=st.lists(st.integers(1, 3), min_size=1, max_size=10),

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alarm_dispatch.engine.backlog import Backlog
@@ -142,6 +142,7 @@ def test_threads_share_the_room():
     assert backlog.count == 0
 
 
+@settings(deadline=None)
 @given(
     limit=st.integers(1, 8),
     steps=st.lists(

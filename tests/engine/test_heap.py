@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alarm_dispatch.engine.heap import TimerHeap
@@ -126,6 +126,7 @@ def test_items_that_no_longer_count_are_taken_out_when_they_are_the_most(virtual
     assert all(when == item for when, item in came)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), max_size=50))
 def test_no_item_is_early_or_lost(times):
     """All come, in order, each at its time exactly."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alarm_dispatch.engine.lanes import CircuitState, Lane
@@ -47,6 +47,7 @@ def test_the_others_follow_one_by_one():
     assert one.heads == {}
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["push a", "push b", "settle a", "settle b"]), max_size=40))
 def test_the_order_is_that_of_a_list_for_each_alarm(steps):
     """Whatever comes and goes in between."""
@@ -127,6 +128,7 @@ def test_a_rate_counts_any_period():
     assert send_all(lane(rate=Rate(2, 10)), [0.0, 9.0, 9.0, 9.0, 30.0]) == [0.0, 9.0, 10.0, 19.0, 30.0]
 
 
+@settings(deadline=None)
 @given(
     count=st.integers(1, 5),
     period=st.floats(0.01, 100),

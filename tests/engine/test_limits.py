@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alarm_dispatch import Callback
@@ -111,6 +111,7 @@ def test_a_rate_needs_a_count_and_a_period(arguments, told):
     assert str(failure.value) == told
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**6), st.floats(0.01, 10**6))
 def test_a_rate_is_shown_as_it_is_written(count, period):
     """To the figures that are shown."""
@@ -232,6 +233,7 @@ def test_huge_digits_cost_nothing():
     assert len(note) < 300
 
 
+@settings(deadline=None)
 @given(
     st.one_of(
         st.text(max_size=60),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alarm_dispatch.engine.lanes import Lane
@@ -123,6 +123,7 @@ def test_levels_keep_their_shares_when_all_turns_but_one_are_in_vain():
     assert [abs(used[level] - due) <= 1 for level, due in enumerate((640, 160, 50))] == [True] * LEVELS
 
 
+@settings(deadline=None)
 @given(
     steps=st.lists(
         st.tuples(st.integers(0, LEVELS - 1), st.integers(1, 200), st.booleans()), min_size=1, max_size=12
@@ -146,6 +147,7 @@ def test_no_level_waits_for_more_than_its_weight(steps, late):
     assert late in levels
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=60))
 def test_lanes_of_one_level_differ_by_one_turn_at_most(numbers):
     """Those that enrolled from the start have as many turns as each other."""

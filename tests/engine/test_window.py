@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alarm_dispatch.engine.window import Share, Window
@@ -114,6 +114,7 @@ def test_in_between_the_room_stays():
     assert room(window, Share.ANSWERING) == 0
 
 
+@settings(deadline=None)
 @given(
     limit=st.integers(1, 600),
     steps=st.lists(
