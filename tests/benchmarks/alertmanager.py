@@ -15,7 +15,7 @@ __all__ = ["measure"]
 
 def measure(run: Run) -> Iterator[Figure | Skipped]:
     """At least twice as fast."""
-    theirs, mine, starts = run.size(4_000, 50), run.size(8_000, 50), counting(step=1_000_000)
+    theirs, mine, starts = run.size(12_000, 50), run.size(12_000, 50), counting(step=1_000_000)
     with (
         run.receiver() as receiver,
         alertmanager(run, receiver) as peer,
@@ -23,6 +23,7 @@ def measure(run: Run) -> Iterator[Figure | Skipped]:
     ):
         answers = run.interleave(
             "Alertmanager",
+            at_most=5,
             ours=lambda: ours.ask(count=mine),
             peer=lambda: peer.burst(theirs, next(starts)),
         )

@@ -28,6 +28,11 @@ def _processor(answers: list[Any]) -> float:
     return min(answer["cpu"] / answer["count"] for answer in answers) * 1e6
 
 
+def _share(answers: list[Any]) -> float:
+    """How much of its core a side had: much less than all of it tells that something else was running."""
+    return sum(answer["cpu"] for answer in answers) / sum(answer["seconds"] for answer in answers)
+
+
 def measure(run: Run) -> Iterator[Figure | Skipped]:
     """At least 0.90 of what the bare client does, with building, confirming and recording."""
     with run.receiver() as receiver:
@@ -75,5 +80,8 @@ def _case(run: Run, receiver: Receiver, name: str, loop: str) -> Iterator[Figure
             unit="requests/s",
             baseline_is=f"bare {name}",
             target=target,
-            note=f"{cost[0]:.0f} and {cost[1]:.0f} µs of CPU each ({cost[1] / cost[0]:.2f})",
+            note=(
+                f"{cost[0]:.0f} and {cost[1]:.0f} µs of CPU each ({cost[1] / cost[0]:.2f}),"
+                f" {_share(answers[mine]):.0%} and {_share(answers[theirs]):.0%} of a core had"
+            ),
         )

@@ -35,7 +35,7 @@ def draw(lines: Iterable[Mapping[str, Any]], file: Path) -> None:
         _bars(rates, _throughput(found), "{:,.0f}")
         rates.set_title("Callbacks a second, one core", loc="left", fontsize=10)
         _bars(latency, _latency(found), "{:.1f} ms")
-        latency.set_title("A fatal alarm, submit to confirmed (p99)", loc="left", fontsize=10)
+        latency.set_title("Submit to confirmed, fatal, p99", loc="left", fontsize=10)
         figure.savefig(file, transparent=True, metadata={"Date": None} if file.suffix == ".svg" else None)
         plt.close(figure)
 
