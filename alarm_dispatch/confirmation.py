@@ -38,10 +38,15 @@ _ABSENT = object()
 
 @frozen
 class Confirmation:
-    """A named judgement of replies; ``text`` says for people when it confirms."""
+    """A named judgement of replies; ``text`` says for people when it confirms.
+
+    ``reads_request`` is False where the judgement does not look at the reply's ``request``, which the engine
+    then need not set.
+    """
 
     judge: Callable[[Reply], Judgement]
     text: str
+    reads_request: bool = True
 
     def __call__(self, reply: Reply) -> Judgement:
         """The verdict on this reply, and why."""
@@ -55,7 +60,8 @@ class Confirmation:
             judgement = self.judge(reply)
             return second.judge(reply) if judgement.verdict is Verdict.CONFIRMED else judgement
 
-        return Confirmation(judge, f"{self.text} and {second.text}")
+        reads_request = self.reads_request or second.reads_request
+        return Confirmation(judge, f"{self.text} and {second.text}", reads_request)
 
     def __or__(self, other: ConfirmationLike) -> Confirmation:
         """Confirms when one does; when neither does, the first gives the verdict."""
@@ -70,7 +76,8 @@ class Confirmation:
                 return right
             return Judgement(left.verdict, f"{left.reason}; {right.reason}")
 
-        return Confirmation(judge, f"({self.text} or {second.text})")
+        reads_request = self.reads_request or second.reads_request
+        return Confirmation(judge, f"({self.text} or {second.text})", reads_request)
 
 
 ConfirmationLike: TypeAlias = Confirmation | Callable[[Reply], "bool | Verdict | Judgement"]
@@ -136,7 +143,7 @@ def status_is(*codes: int) -> Confirmation:
             return CONFIRMED
         return _denied(reply, f"status {reply.status_code}, not {told}")
 
-    return Confirmation(judge, f"status is {told}")
+    return Confirmation(judge, f"status is {told}", reads_request=False)
 
 
 def any_2xx() -> Confirmation:
@@ -145,7 +152,7 @@ def any_2xx() -> Confirmation:
     def judge(reply: Reply) -> Judgement:
         return CONFIRMED if _is_success(reply) else _denied(reply, f"status {reply.status_code}, not 2xx")
 
-    return Confirmation(judge, "status is 2xx")
+    return Confirmation(judge, "status is 2xx", reads_request=False)
 
 
 def read_json(content: bytes) -> Any:
@@ -215,7 +222,7 @@ def json_field_equals(
             return CONFIRMED
         return _denied(reply, f"{name} is {_shown(value)}, not {expected!r}")
 
-    return Confirmation(judge, f"{name} is {expected!r}")
+    return Confirmation(judge, f"{name} is {expected!r}", reads_request=False)
 
 
 def session_echo(name: str = "sessionId", *, reader: Callable[[bytes], Any] = read_json) -> Confirmation:

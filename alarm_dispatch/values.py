@@ -127,8 +127,12 @@ def _depth(value: JsonValue) -> int:
 
 
 def _thaw(value: JsonValue) -> Any:
-    if isinstance(value, JsonObject):
-        return value.thaw()
+    # By exact type, since most values are texts and each alarm's are asked for in every delivery.
+    kind = type(value)
+    if kind is str:
+        return value
+    if kind is JsonObject:
+        return value.thaw()  # type: ignore[union-attr]  # its type is known by identity
     if isinstance(value, tuple):
         return [_thaw(item) for item in value]
     return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import attrs
 from attrs import define
 
 from alarm_dispatch.errors import DispatcherClosedError, TransportError
@@ -45,9 +46,8 @@ async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
     reply: Reply | None = None
     try:
         reply = await _send(job, request, deadline)
-        reply = Reply(
-            status_code=reply.status_code, headers=reply.headers, content=reply.content, request=request
-        )
+        if job.rules.confirmation.reads_request:
+            reply = attrs.evolve(reply, request=request)
         judgement = _judged(job, reply)
     except TransportError as error:
         return Outcome(Judgement(error.verdict, presentable(error.reason, request.url, request.headers)))

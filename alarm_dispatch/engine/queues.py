@@ -62,7 +62,8 @@ class Queues:
         """Let the job be sent when it is its turn."""
         job.state = JobState.READY
         lane.ready[job.level].append(job)
-        self._enroll(lane, job.level)
+        if lane.in_flight < lane.limit:
+            self._enroll(lane, job.level)
 
     def next(self, now: float) -> tuple[Job, Lane, Share] | None:
         """The job to be sent now, with the share of the window that it takes its place from."""
@@ -78,8 +79,8 @@ class Queues:
                 self._enroll(lane, level)  # it waits for a place in another share since its last request
                 continue
             job = queue.popleft()
-            if queue:
-                self._enroll(lane, level)
+            if queue and lane.in_flight + 1 < lane.limit:
+                self._enroll(lane, level)  # at its limit the next end brings it back
             turns.charge(level)
             return job, lane, share
         return None

@@ -361,3 +361,22 @@ def test_what_cannot_be_called_confirms_nothing(value: Any) -> None:
     for made in (confirmed_by, status_is(200).__and__, status_is(200).__or__):
         with pytest.raises(InvalidFieldError, match="confirmation: must be callable with a reply"):
             made(value)
+
+
+@pytest.mark.parametrize(
+    ("confirmation", "reads_request"),
+    [
+        (status_is(200), False),
+        (any_2xx(), False),
+        (json_field_equals("retCode", 0), False),
+        (session_echo(), True),
+        (confirmed_by(lambda _reply: True), True),
+        (status_is(200) & any_2xx(), False),
+        (status_is(200) & session_echo(), True),
+        (session_echo() | any_2xx(), True),
+        (status_is(200) | any_2xx(), False),
+    ],
+)
+def test_what_looks_at_the_request_says_so(confirmation: Confirmation, reads_request: bool) -> None:
+    """The engine sets it for those, and spares the others the cost."""
+    assert confirmation.reads_request is reads_request
