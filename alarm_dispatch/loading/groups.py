@@ -23,7 +23,7 @@ from alarm_dispatch.errors import ConfigurationError, InvalidFieldError
 from alarm_dispatch.exchange import Transport
 from alarm_dispatch.formats import Format
 from alarm_dispatch.http_values import check_headers
-from alarm_dispatch.limits import Circuit, Rate
+from alarm_dispatch.limits import Rate
 from alarm_dispatch.loading.source import Source, read_source
 from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.transports.auth import BasicAuth, BearerAuth
@@ -213,10 +213,6 @@ def _rate(value: Any, _type: Any) -> Any:
     return value  # the field's own converter reads it, and names what is allowed
 
 
-def _circuit(value: Any, _type: Any) -> Circuit | bool | None:
-    return value if value is None or isinstance(value, bool) else _converter.structure(value, Circuit)
-
-
 _converter = collecting_converter(leave_out={RetrySchedule: frozenset({"stop", "wait"})})
 _converter.register_structure_hook(Format, _format)
 _converter.register_structure_hook(Confirmation, _confirmation)
@@ -224,5 +220,4 @@ _converter.register_structure_hook(Transport, _transport)
 _converter.register_structure_hook(BasicAuth | BearerAuth, _auth)
 _converter.register_structure_hook_func(lambda kind: kind == tuple[tuple[str, str], ...], _headers)
 _converter.register_structure_hook(Rate, _rate)
-_converter.register_structure_hook(Circuit | bool | None, _circuit)
 _converter.register_structure_hook_func(lambda kind: kind == tuple[float, ...], _delays)

@@ -1,0 +1,25 @@
+"""What holds connections for each event loop, seen from a child process."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+
+from alarm_dispatch.transports.pools import PerLoop
+
+
+def test_a_child_process_disowns_what_its_parent_holds(monkeypatch):
+    """It gets one of its own, and does not take out its parent's either."""
+    disowned: list[int] = []
+    held = PerLoop(itertools.count(1).__next__, disowned.append)
+
+    async def main() -> tuple[int, int, int | None]:
+        parents = held.get()
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        own = held.get()
+        monkeypatch.setattr(os, "getpid", lambda: -2)
+        return parents, own, held.pop()
+
+    assert asyncio.run(main()) == (1, 2, None)
+    assert disowned == [1, 2]
