@@ -89,7 +89,7 @@ class _Broken:
         return self._built
 
     def parse(self, _content: bytes, _content_type: str) -> object:
-        raise NotImplementedError("no test parses this format")
+        raise AssertionError("no test parses this format")
 
     def verification(self, _context: BuildContext) -> Any:
         raise self._built
