@@ -16,6 +16,11 @@
     ├── BacklogFullError             (also RuntimeError) as many unsettled deliveries as there may be
     ├── DispatchFailedError                              what ``report.raise_for_failure()`` raises
     ├── DispatcherClosedError        (also RuntimeError) the dispatcher is closed
+    ├── OutboxError                  (also RuntimeError) the outbox cannot do this; nothing was changed
+    │   ├── OutboxUnavailableError                       its file cannot be read or written now
+    │   ├── OutboxCorruptError                           its file is damaged, or none of an outbox
+    │   ├── OutboxVersionError                           its file was written by a newer version
+    │   └── NotReplayableError                           ids that are unknown or not dead
     ├── WrongThreadError             (also RuntimeError) a blocking call from the dispatcher's own thread
     └── ForkedProcessError           (also RuntimeError) a handle that belongs to the parent process
 """
@@ -41,6 +46,11 @@ __all__ = [
     "ForkedProcessError",
     "InvalidFieldError",
     "MissingFieldError",
+    "NotReplayableError",
+    "OutboxCorruptError",
+    "OutboxError",
+    "OutboxUnavailableError",
+    "OutboxVersionError",
     "ParseError",
     "TransportError",
     "UnknownFormatError",
@@ -210,6 +220,47 @@ class BacklogFullError(AlarmDispatchError, RuntimeError):
 
 class DispatcherClosedError(AlarmDispatchError, RuntimeError):
     """The dispatcher was closed before this could be done."""
+
+
+class OutboxError(AlarmDispatchError, RuntimeError):
+    """The outbox cannot do what it was asked; nothing was changed."""
+
+
+class OutboxUnavailableError(OutboxError):
+    """The outbox's file cannot be used now: disk full, read-only, locked too long, removed."""
+
+
+class OutboxCorruptError(OutboxError):
+    """The outbox's file is damaged, or it is no file of an outbox."""
+
+
+class OutboxVersionError(OutboxError):
+    """The outbox's file has the tables of a version that this one does not know.
+
+    ``found`` is the file's version, ``known`` the newest that can be read.
+    """
+
+    def __init__(self, path: str, found: int, known: int) -> None:
+        super().__init__(
+            f"{path} has tables of version {found}, and this alarm_dispatch knows versions up to {known}"
+        )
+        self.path = path
+        self.found = found
+        self.known = known
+
+    def __reduce__(self) -> tuple[type[OutboxVersionError], tuple[str, int, int]]:
+        return type(self), (self.path, self.found, self.known)
+
+
+class NotReplayableError(OutboxError):
+    """Deliveries that were to be replayed are unknown or not dead; ``ids`` are theirs, none was replayed."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self.ids: tuple[str, ...] = tuple(ids)
+        super().__init__(f"no dead delivery has the id {', '.join(map(repr, self.ids))}")
+
+    def __reduce__(self) -> tuple[type[NotReplayableError], tuple[tuple[str, ...]]]:
+        return type(self), (self.ids,)
 
 
 class WrongThreadError(AlarmDispatchError, RuntimeError):

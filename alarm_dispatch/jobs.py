@@ -13,8 +13,9 @@ from alarm_dispatch.clock import Clock
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
 from alarm_dispatch.exchange import Attempt, Request, Transport, Verdict
 from alarm_dispatch.formats import BuildContext, DeliveryRules, Payload
-from alarm_dispatch.model import Alarm, Level
+from alarm_dispatch.model import Alarm
 from alarm_dispatch.schedule import RetrySchedule
+from alarm_dispatch.states import rank_of
 from alarm_dispatch.tickets import Ticket
 
 __all__ = ["Job", "JobState", "Preparation"]
@@ -118,7 +119,7 @@ class Preparation:
             return payload, "POST", effective_rules(callback, group, self.defaults)
 
         ticket = Ticket(alarm.id, group.name, len(group.callbacks))
-        level = _RANKS.get(alarm.level, _LAST_RANK)
+        level = rank_of(alarm.level)
         prepared = [
             self._prepare(callback, alarm.id, level, ticket, index, build)
             for index, callback in enumerate(group.callbacks)
@@ -172,9 +173,6 @@ class Preparation:
 
 
 _Build = Callable[[Callback, BuildContext], tuple[Payload, str, DeliveryRules]]
-
-_RANKS: dict[Level | None, int] = {Level.FATAL: 0, Level.WARNING: 1}
-_LAST_RANK = 2
 
 
 def _check_kind(value: object, kind: type, name: str) -> None:

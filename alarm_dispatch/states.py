@@ -15,6 +15,7 @@ __all__ = [
     "as_anomaly_level",
     "as_previous_level",
     "as_repeat_mode",
+    "rank_of",
 ]
 
 
@@ -72,3 +73,12 @@ def as_previous_level(value: Level | str | None) -> Level | None:
 def as_anomaly_level(value: Level | str) -> Level:
     """The word's member, for the field that the name says; the error names the allowed words."""
     return values.enum_member(Level, value, "Anomaly.level")
+
+
+_RANKS: dict[Level | None, int] = {Level.FATAL: 0, Level.WARNING: 1}
+_LAST_RANK = 2
+
+
+def rank_of(level: Level | None) -> int:
+    """Whose turn comes first: 0 for fatal, 1 for warning, 2 for the rest."""
+    return _RANKS.get(level, _LAST_RANK)

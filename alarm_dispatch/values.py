@@ -87,6 +87,11 @@ class JsonObject(Mapping[str, JsonValue]):
     def __reduce__(self) -> tuple[type[JsonObject], tuple[dict[str, Any]]]:
         return type(self), (self.thaw(),)
 
+    @property
+    def items_as_they_are(self) -> dict[str, JsonValue]:
+        """The content with its nested tuples and objects, for encoders that only read; not a copy."""
+        return self._items
+
     def thaw(self) -> dict[str, Any]:
         """The same content as plain dicts and lists, ready for ``json.dumps``."""
         return {key: _thaw(value) for key, value in self._items.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -14,13 +13,9 @@ import attrs
 from alarm_dispatch.converters import JsonConverter, StructureError, identity, problems_of, strict_converter
 from alarm_dispatch.errors import MissingFieldError, ParseError, UnsupportedAlarmError
 from alarm_dispatch.formats.base import Payload, Verification
+from alarm_dispatch.json_text import json_bytes, json_text
 from alarm_dispatch.model import Alarm, MetricCondition
 from alarm_dispatch.values import Number
-
-try:  # with the extra "fast": the same JSON in a fifth of the time
-    import orjson
-except ImportError:  # pragma: no cover - the tests run with the extra
-    orjson = None  # type: ignore[assignment]
 
 __all__ = [
     "epoch_milliseconds",
@@ -166,26 +161,9 @@ _PLAIN = (
 )
 
 
-# An encoder of its own: json.dumps makes a new one for every call with such arguments.
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-
-
-def json_text(value: Any) -> str:
-    """Compact JSON text, nothing escaped that need not be."""
-    return _encode(value)
-
-
 def json_payload(body: Any) -> Payload:
     """A JSON body in UTF-8."""
-    return Payload(content=_json_bytes(body), content_type=_JSON_TYPE)
-
-
-def _json_bytes(body: Any) -> bytes:
-    if orjson is not None:
-        with contextlib.suppress(TypeError):  # an integer beyond 64 bits; our encoder takes any
-            # A copy: orjson leaves the bytes in a buffer several times their size, and they may wait long.
-            return bytes(memoryview(orjson.dumps(body)))
-    return _encode(body).encode()
+    return Payload(content=json_bytes(body), content_type=_JSON_TYPE)
 
 
 def form_payload(parameters: tuple[tuple[str, str], ...]) -> Payload:

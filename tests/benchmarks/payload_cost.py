@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from unittest.mock import patch
 
-from alarm_dispatch.formats import BuildContext, fields
+from alarm_dispatch import json_text
+from alarm_dispatch.formats import BuildContext
 
 from .alarms import FORMAT, NOW, alarms, body
 from .figures import Figure, Skipped, compared
@@ -26,7 +27,7 @@ def _microseconds(call: Callable[[], object], count: int) -> dict[str, float]:
 
 def measure(run: Run) -> Iterator[Figure | Skipped]:
     """At most 3 times the encoder's time, each encoder against a body that it encoded itself."""
-    installed, ready = fields.orjson, json.loads(body())
+    installed, ready = json_text.orjson, json.loads(body())
     to_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
     yield from _case(run, "json", None, lambda: to_text(ready).encode())
     if installed is None:
@@ -42,7 +43,7 @@ def _case(run: Run, name: str, orjson: Any, encode: Callable[[], bytes]) -> Iter
 
     def build() -> dict[str, float]:
         rest = iter(alarms(count))
-        with patch.object(fields, "orjson", orjson):
+        with patch.object(json_text, "orjson", orjson):
             return _microseconds(lambda: FORMAT.build(next(rest), context), count)
 
     answers = run.interleave(f"payload, {name}", ours=build, encoder=lambda: _microseconds(encode, count))

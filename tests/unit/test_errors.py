@@ -47,6 +47,14 @@ _ERRORS = [
     (errors.DispatcherClosedError("the dispatcher is closed"), "the dispatcher is closed"),
     (errors.WrongThreadError("wrong thread"), "wrong thread"),
     (errors.ForkedProcessError("forked"), "forked"),
+    (errors.OutboxError("o.db: no"), "o.db: no"),
+    (errors.OutboxUnavailableError("o.db: the disk is full"), "o.db: the disk is full"),
+    (errors.OutboxCorruptError("o.db: malformed"), "o.db: malformed"),
+    (
+        errors.OutboxVersionError("o.db", 9, 1),
+        "o.db has tables of version 9, and this alarm_dispatch knows versions up to 1",
+    ),
+    (errors.NotReplayableError(["a", "b"]), "no dead delivery has the id 'a', 'b'"),
     (errors.BuildError("cannot"), "cannot"),
     (errors.AlarmDispatchError("any"), "any"),
 ]
@@ -79,7 +87,7 @@ def test_the_tree_is_as_drawn() -> None:
     drawn = _drawn()
 
     assert sorted(drawn) == sorted(real)
-    assert len(drawn) == 16
+    assert len(drawn) == 21
 
 
 def test_every_exception_is_tried_here() -> None:

@@ -1,0 +1,254 @@
+"""A database file that threads share: one connection for each, and sqlite3's exceptions end here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+
+from attrs import define, field
+
+from alarm_dispatch.errors import (
+    ForkedProcessError,
+    OutboxCorruptError,
+    OutboxError,
+    OutboxUnavailableError,
+)
+
+__all__ = ["Database", "saved", "told"]
+
+# Primary result codes, https://www.sqlite.org/rescode.html
+_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY: "is locked by another process for too long",
+    sqlite3.SQLITE_LOCKED: "is locked by another connection for too long",
+    sqlite3.SQLITE_FULL: "cannot grow: the disk is full",
+    sqlite3.SQLITE_READONLY: "is read-only",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened",
+    sqlite3.SQLITE_IOERR: "cannot be read or written",
+    sqlite3.SQLITE_PERM: "may not be used",
+    sqlite3.SQLITE_AUTH: "may not be used",
+    sqlite3.SQLITE_NOMEM: "cannot be read: memory is short",
+    sqlite3.SQLITE_PROTOCOL: "is locked by others for too long",
+}
+_CORRUPT = {
+    sqlite3.SQLITE_CORRUPT: "is damaged",
+    sqlite3.SQLITE_NOTADB: "is no SQLite database",
+}
+
+# Seconds that a fork waits for what other threads are writing.
+_FORK_PATIENCE = 5.0
+
+
+@contextlib.contextmanager
+def told(path: str) -> Iterator[None]:
+    """Turn what sqlite3 raises into an :class:`~alarm_dispatch.errors.OutboxError` on this file."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code in _UNAVAILABLE:
+            raise OutboxUnavailableError(f"{path} {_UNAVAILABLE[code]} ({error})") from error
+        if code in _CORRUPT:
+            raise OutboxCorruptError(f"{path} {_CORRUPT[code]} ({error})") from error
+        raise OutboxError(f"{path}: {error}") from error
+
+
+@define(eq=False)
+class _Link:
+    """A thread's connection; ``place`` is the file that it was opened on."""
+
+    connection: sqlite3.Connection
+    place: tuple[int, int]
+    lock: threading.RLock = field(factory=threading.RLock)
+    inside: bool = False
+    spoilt: bool = False
+    closed: bool = False
+    process: int = field(factory=os.getpid)
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self.connection.close()
+
+    def __del__(self) -> None:
+        # Of a thread that has ended; one that a fork left here must stay as it is, even unclosed.
+        if self.process == os.getpid():
+            self.close()
+        else:
+            _LEFT_BY_FORKS.append(self.connection)
+
+
+@contextlib.contextmanager
+def saved(connection: sqlite3.Connection) -> Iterator[None]:
+    """A part of the connection's transaction that is done or not done as a whole."""
+    # A savepoint outside a transaction would commit when it is released; the module begins one by itself
+    # before an INSERT only, and as the connection's settings have it.
+    commits_itself = connection.isolation_level is None or getattr(connection, "autocommit", -1) is True
+    if not connection.in_transaction and not commits_itself:
+        connection.execute(f"BEGIN {connection.isolation_level}")
+    connection.execute("SAVEPOINT alarm_dispatch")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK TO alarm_dispatch")
+        connection.execute("RELEASE alarm_dispatch")
+        raise
+    connection.execute("RELEASE alarm_dispatch")
+
+
+# https://www.sqlite.org/howtocorrupt.html, section 2.6: a child must not even close them.
+_LEFT_BY_FORKS: list[sqlite3.Connection] = []
+
+
+class Database:
+    """Connections to the file at ``path``, made by ``connect`` when a thread first needs one."""
+
+    def __init__(self, path: str, connect: Callable[[], sqlite3.Connection]) -> None:
+        self.path = path
+        self._connect = connect
+        self._own = threading.local()
+        self._links: weakref.WeakSet[_Link] = weakref.WeakSet()
+        self._opening = threading.Lock()
+        _DATABASES.add(self)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The thread's connection; what it reads is of the open transaction, if there is one."""
+        link = self._link()
+        with link.lock, told(self.path):
+            yield link.connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """The thread's connection in a transaction, which the outermost block ends.
+
+        When an inner block raises, the outer one comes to nothing too.
+        """
+        link = self._link()
+        with link.lock:
+            if link.inside:
+                with self._inner(link):
+                    yield link.connection
+                return
+            with told(self.path):
+                link.connection.execute("BEGIN IMMEDIATE")
+            link.inside = True
+            try:
+                with told(self.path):
+                    yield link.connection
+                    self._check_whole(link)
+                    link.connection.execute("COMMIT")
+            except BaseException:
+                if link.process == os.getpid():
+                    with contextlib.suppress(sqlite3.Error):
+                        link.connection.execute("ROLLBACK")
+                raise
+            finally:
+                link.inside = link.spoilt = False
+            if self._moved(link):
+                self._drop(link)
+                raise OutboxUnavailableError(f"{self.path} was removed or replaced while it was written")
+
+    def _check_whole(self, link: _Link) -> None:
+        if link.process != os.getpid():
+            raise ForkedProcessError("the transaction is the parent process's")
+        if link.spoilt:
+            raise OutboxUnavailableError(f"{self.path}: a step of the transaction failed")
+
+    @contextlib.contextmanager
+    def _inner(self, link: _Link) -> Iterator[None]:
+        self._check_whole(link)
+        try:
+            with told(self.path):
+                yield
+        except BaseException:
+            link.spoilt = True
+            raise
+
+    def close(self) -> None:
+        """Close every thread's connection that is not in a transaction."""
+        with self._opening:
+            for link in list(self._links):
+                with link.lock:
+                    if not link.inside:
+                        self._links.discard(link)
+                        link.close()
+
+    def _link(self) -> _Link:
+        link: _Link | None = getattr(self._own, "link", None)
+        if link is not None and not link.closed and link.process == os.getpid():
+            if link.inside or not self._moved(link):
+                return link
+            self._drop(link)
+            raise OutboxUnavailableError(f"{self.path} was removed or replaced while it was open")
+        with self._opening, told(self.path):
+            connection = self._connect()
+            try:
+                link = _Link(connection, _place(self.path))
+            except OSError as error:
+                connection.close()
+                raise OutboxUnavailableError(f"{self.path} cannot be opened ({error})") from error
+            self._links.add(link)
+        self._own.link = link
+        return link
+
+    def _moved(self, link: _Link) -> bool:
+        # SQLite goes on writing to a file that has lost its name, and says that all is well.
+        try:
+            return _place(self.path) != link.place
+        except OSError:
+            return True
+
+    def _drop(self, link: _Link) -> None:
+        self._links.discard(link)
+        link.close()
+
+    # -- a fork
+
+    def before_fork(self) -> None:
+        """Leave no open connection to the child, whose SQLite would take our locks for its own."""
+        self._opening.acquire()
+        for link in list(self._links):
+            if link.lock.acquire(timeout=_FORK_PATIENCE):
+                if not link.inside:
+                    self._links.discard(link)
+                    link.close()
+                link.lock.release()
+
+    def after_fork(self) -> None:
+        """Let connections be opened again."""
+        self._opening.release()
+
+
+def _place(path: str) -> tuple[int, int]:
+    found = os.stat(path)  # noqa: PTH116 - twice in every transaction; a Path costs as much again
+    return found.st_dev, found.st_ino
+
+
+_DATABASES: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+class _Forks:
+    """The databases of a fork that is under way: those that were there before are there after."""
+
+    held: tuple[Database, ...] = ()
+
+    def before(self) -> None:
+        held = tuple(_DATABASES)
+        for database in held:
+            database.before_fork()
+        # Only now, as another thread may have waited for a fork of its own.
+        self.held = held
+
+    def after(self) -> None:
+        held, self.held = self.held, ()
+        for database in held:
+            database.after_fork()
+
+
+_forks = _Forks()
+if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows, which has no fork
+    os.register_at_fork(before=_forks.before, after_in_parent=_forks.after, after_in_child=_forks.after)

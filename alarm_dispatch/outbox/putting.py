@@ -1,0 +1,183 @@
+"""How deliveries come into an outbox's tables, on any connection to its file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from alarm_dispatch.alarm_json import dump_alarm
+from alarm_dispatch.callbacks import AlarmGroup
+from alarm_dispatch.formats import BuildContext
+from alarm_dispatch.model import Alarm
+from alarm_dispatch.outbox import sql
+from alarm_dispatch.outbox.base import Entry, LaneKey
+from alarm_dispatch.outbox.rows import checksum, json_ascii, microseconds
+from alarm_dispatch.states import rank_of
+
+__all__ = ["LaneNumbers", "answer", "entries_of", "ids_for", "new_id", "put_entries"]
+
+
+def new_id(now: datetime) -> str:
+    """An id that no other has: 24 hexadecimal digits, half of them the time.
+
+    Ids that follow each other stand side by side in the index, which halves the pages that a batch writes.
+    """
+    return f"{microseconds(now) // 1000 & 0xFFFFFFFFFFFF:012x}{os.urandom(6).hex()}"
+
+
+def ids_for(name: str, group: AlarmGroup) -> list[str]:
+    """The ids of the deliveries that the notification ``name`` has in this group: each time the same."""
+    ids = []
+    count: Counter[str] = Counter()
+    for callback in group.callbacks:
+        count[callback.name] += 1
+        text = json_ascii((name, group.name, callback.name, count[callback.name]))
+        ids.append(hashlib.blake2b(text.encode(), digest_size=12).hexdigest())
+    return ids
+
+
+def entries_of(alarm: Alarm, group: AlarmGroup, ids: Iterable[str], now: datetime) -> list[Entry]:
+    """A delivery for each of the group's callbacks.
+
+    Raises :class:`~alarm_dispatch.errors.BuildError` when a format cannot build the alarm's payload.
+    """
+    content = dump_alarm(alarm)
+    entries = []
+    for callback, delivery_id in zip(group.callbacks, ids, strict=True):
+        # Only to learn whether it can be built: the worker builds it again, with its own configuration.
+        callback.format.build(alarm, BuildContext(session_id=delivery_id, now=now, url=callback.url))
+        entries.append(
+            Entry(
+                id=delivery_id,
+                lane=LaneKey(group.name, callback.name),
+                alarm_id=alarm.id,
+                level=rank_of(alarm.level),
+                content=content,
+                created_at=now,
+            )
+        )
+    return entries
+
+
+def answer(cursor: sqlite3.Cursor, statement: str, parameters: Any) -> Any:
+    """What a statement with one JSON array for an answer says."""
+    (found,) = cursor.execute(statement, parameters).fetchone()
+    return json.loads(found.decode(errors="replace"))
+
+
+class LaneNumbers:
+    """The numbers that stand for lanes in the rows; they never change, so they are read once."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[LaneKey, int] = {}
+        self._keys: dict[int, LaneKey] = {}
+
+    def forget(self) -> None:
+        """Read them anew: it may be another file, or a lane's row may not have been committed."""
+        self._numbers, self._keys = {}, {}
+
+    def key(self, cursor: sqlite3.Cursor, number: int) -> LaneKey:
+        """The lane of that number; one of no name where its row is damaged."""
+        if number not in self._keys:
+            self._learn(cursor)
+        return self._keys.get(number, LaneKey("", ""))
+
+    def numbers(self, cursor: sqlite3.Cursor, keys: Iterable[LaneKey]) -> dict[LaneKey, int]:
+        """The numbers of those of the lanes that ever had a delivery."""
+        wanted = list(keys)
+        if any(key not in self._numbers for key in wanted):
+            self._learn(cursor)
+        return {key: self._numbers[key] for key in wanted if key in self._numbers}
+
+    def number(self, cursor: sqlite3.Cursor, key: LaneKey) -> int:
+        """The lane's number, a new one if it has none."""
+        number = self._numbers.get(key)
+        if number is None:
+            cursor.execute(sql.NEW_LANE, key)
+            self._learn(cursor)
+            number = self._numbers[key]
+        return number
+
+    def _learn(self, cursor: sqlite3.Cursor) -> None:
+        for number, group, callback in answer(cursor, sql.LANES, (max(self._keys, default=0),)):
+            key = LaneKey(group, callback)
+            self._keys[number] = key
+            self._numbers[key] = number
+
+
+def put_entries(
+    cursor: sqlite3.Cursor, entries: Sequence[Entry], lanes: LaneNumbers, *, worker: int, now: int
+) -> dict[str, tuple[int, bool]]:
+    """Put deliveries, in the open transaction; of each new one its seq, and whether the worker has it."""
+    new: dict[str, tuple[int, bool]] = {}
+    for part in _parts(entries):
+        seqs = _put_rows(cursor, part, lanes, worker, now)
+        if not seqs:
+            continue
+        parameters: list[object] = []
+        for entry in part:
+            if (seq := seqs.get(entry.id)) is not None:
+                parameters += (seq, checksum(entry), entry.content)
+        _filled(cursor, sql.put_content, parameters, 3)
+        held: set[int] = set()
+        if worker:
+            found = {"first": min(seqs.values()), "last": max(seqs.values()), "worker": worker}
+            held = set(answer(cursor, sql.LAST, found))
+        new.update((delivery_id, (seq, seq in held)) for delivery_id, seq in seqs.items())
+    return new
+
+
+def _parts(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """As many as a statement takes, each id once."""
+    once = list({entry.id: entry for entry in reversed(entries)}.values())[::-1]
+    for start in range(0, len(once), sql.ROW_BATCHES[-1]):
+        yield once[start : start + sql.ROW_BATCHES[-1]]
+
+
+def _put_rows(
+    cursor: sqlite3.Cursor, part: list[Entry], lanes: LaneNumbers, worker: int, now: int
+) -> dict[str, int]:
+    parameters: list[object] = [worker, now]
+    chains: set[tuple[int, str]] = set()
+    for entry in part:
+        lane = lanes.number(cursor, entry.lane)
+        chain = (lane, entry.alarm_id)
+        passed = json_ascii(entry.passed) if entry.passed else ""
+        created_at = microseconds(entry.created_at)
+        parameters += (
+            entry.id, lane, entry.alarm_id, entry.level, created_at, entry.origin, passed, chain in chains,
+        )  # fmt: skip
+        chains.add(chain)
+    inserted, last = _filled(cursor, sql.put_rows, parameters, 8, first=2)
+    if inserted == len(part):
+        return {entry.id: last - inserted + place for place, entry in enumerate(part, start=1)}
+    if not inserted:
+        return {}
+    ids = json_ascii([entry.id for entry in part])
+    seqs = {found: seq for found, seq in answer(cursor, sql.SEQS, {"ids": ids}) if seq > last - inserted}
+    # The first of an alarm may have been there before, and settled, so that the next one has none before it.
+    heads = {"seqs": json_ascii(list(seqs.values())), "worker": worker, "now": now}
+    cursor.execute(sql.NEW_HEADS, heads)
+    return seqs
+
+
+def _filled(
+    cursor: sqlite3.Cursor,
+    statement: Callable[[int], str],
+    parameters: list[object],
+    columns: int,
+    *,
+    first: int = 0,
+) -> tuple[int, int]:
+    """Run the statement of the next size, the rows that are too many empty; its count and last rowid."""
+    rows = (len(parameters) - first) // columns
+    size = next(size for size in sql.ROW_BATCHES if size >= rows)
+    parameters += [None] * ((size - rows) * columns)
+    cursor.execute(statement(size), parameters)
+    return cursor.rowcount, cursor.lastrowid or 0

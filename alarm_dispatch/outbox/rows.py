@@ -1,0 +1,177 @@
+"""How an outbox's values stand in its rows: times as integers, attempts as lines, and a checksum."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from attrs import frozen
+
+from alarm_dispatch.exchange import Attempt, Verdict
+from alarm_dispatch.outbox.base import Entry, Held, LaneKey, StoredDelivery, StoredStatus
+
+__all__ = [
+    "STATUS_CODES",
+    "Row",
+    "attempt_line",
+    "checksum",
+    "json_ascii",
+    "microseconds",
+    "moment",
+    "replay_line",
+]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+STATUS_CODES = {
+    StoredStatus.PENDING: 0,
+    StoredStatus.DELIVERED: 1,
+    StoredStatus.DEAD: 2,
+    StoredStatus.SUPERSEDED: 3,
+}
+_STATUS_OF = {code: status for status, code in STATUS_CODES.items()}
+_VERDICTS = {verdict.value: verdict for verdict in Verdict}
+
+json_ascii = json.JSONEncoder(separators=(",", ":")).encode
+"""Compact JSON that SQLite takes whatever the texts in it are: a lone surrogate is escaped."""
+
+
+def microseconds(time: datetime) -> int:
+    """An aware time as microseconds since 1970."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def moment(microseconds: int) -> datetime:
+    """The time in UTC."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def checksum(entry: Entry) -> int:
+    """A CRC over all that decides what is sent."""
+    names = "\n".join((entry.id, *entry.lane, entry.alarm_id, str(entry.created_at.timestamp())))
+    return zlib.crc32(names.encode(errors="replace"), zlib.crc32(entry.content))
+
+
+def attempt_line(attempt: Attempt) -> str:
+    """A line of a delivery's history; its id and callback are the row's."""
+    fields = (
+        "a",
+        attempt.number,
+        microseconds(attempt.started_at),
+        attempt.duration,
+        attempt.verdict.value,
+        attempt.status_code,
+        attempt.reason,
+        attempt.retry_in,
+    )
+    return json_ascii(fields) + "\n"
+
+
+def replay_line(now: int) -> str:
+    """The line that says that it was replayed then."""
+    return json_ascii(("r", now)) + "\n"
+
+
+@frozen
+class _History:
+    attempts: tuple[Attempt, ...] = ()
+    replays: tuple[datetime, ...] = ()
+    earlier: int = 0
+
+
+def _read_history(text: str, delivery_id: str, callback: str) -> _History:
+    attempts: list[Attempt] = []
+    replays: list[datetime] = []
+    earlier = 0
+    for line in text.splitlines():
+        kind, *fields = json.loads(line)
+        if kind == "a":
+            number, started_at, duration, verdict, status_code, reason, retry_in = fields
+            attempts.append(
+                Attempt(
+                    number=number,
+                    started_at=moment(started_at),
+                    duration=duration,
+                    verdict=_VERDICTS[verdict],
+                    status_code=status_code,
+                    reason=reason,
+                    retry_in=retry_in,
+                    delivery_id=delivery_id,
+                    callback=callback,
+                )
+            )
+        elif kind == "r":
+            replays.append(moment(fields[0]))
+            earlier = len(attempts)
+        else:
+            raise ValueError(f"a line of kind {kind!r} is unknown")
+    return _History(tuple(attempts), tuple(replays), earlier)
+
+
+_NOTHING = _History()
+
+
+class Row:
+    """A delivery as the statements answer it: a list of its columns, and its content."""
+
+    __slots__ = ("_due", "_settled", "_status", "entry", "error", "history", "number", "seq", "unreadable")
+
+    def __init__(self, columns: Sequence[Any], lane: LaneKey, content: bytes) -> None:
+        (
+            self.seq, delivery_id, _, alarm, level, created, origin, passed, self._status, self.number,
+            self._due, self._settled, self.error, history, crc, _,
+        ) = columns  # fmt: skip
+        self.unreadable = ""
+        names: tuple[str, ...] = ()
+        self.history = _NOTHING
+        # What was damaged, or written by a newer version, may raise anything.
+        try:
+            names = tuple(json.loads(passed)) if passed else ()
+            self.history = _read_history(history, delivery_id, lane.callback)
+        except Exception as error:  # noqa: BLE001 - told, and the others go on
+            self.unreadable = f"its history cannot be read ({type(error).__name__}: {error})"
+        try:
+            created_at = moment(created)
+            self._due = moment(self._due)
+        except OverflowError:
+            created_at = self._due = _EPOCH
+        self.entry = Entry(
+            id=delivery_id,
+            lane=lane,
+            alarm_id=alarm,
+            level=level,
+            content=content,
+            created_at=created_at,
+            origin=origin,
+            passed=names,
+        )
+        if checksum(self.entry) != crc:
+            self.unreadable = "its content is damaged: the checksum is another"
+
+    def held(self) -> Held:
+        """For the worker that holds it."""
+        return Held(
+            entry=self.entry,
+            attempts=self.history.attempts,
+            number=self.number,
+            earlier=self.history.earlier,
+            due_at=self._due,
+            unreadable=self.unreadable,
+        )
+
+    def stored(self) -> StoredDelivery:
+        """For people."""
+        status = _STATUS_OF.get(self._status, StoredStatus.PENDING)
+        return StoredDelivery(
+            entry=self.entry,
+            status=status,
+            attempts=self.history.attempts,
+            due_at=self._due if status is StoredStatus.PENDING else None,
+            settled_at=None if self._settled is None else moment(self._settled),
+            error=self.error or self.unreadable,
+            replays=self.history.replays,
+        )

@@ -1,0 +1,127 @@
+"""Which tables an outbox has in its SQLite file, and how those of older versions become them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from alarm_dispatch.errors import OutboxError, OutboxVersionError
+
+__all__ = ["APPLICATION_ID", "MIGRATIONS", "ensure_tables", "version_of"]
+
+APPLICATION_ID = 0x616C6472
+"""Marks a file that has nothing but an outbox in it."""
+
+_FIRST = (
+    # A lane is written once and named by its number, as its names are long and stand in every index.
+    """
+    CREATE TABLE alarm_dispatch_lane (
+        id INTEGER PRIMARY KEY,
+        group_name TEXT NOT NULL,
+        callback TEXT NOT NULL,
+        UNIQUE (group_name, callback)
+    )
+    """,
+    # Times are microseconds since 1970.  A lease that has ended for good ends at 0.
+    """
+    CREATE TABLE alarm_dispatch_worker (
+        id INTEGER PRIMARY KEY,
+        renewed_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL
+    )
+    """,
+    # seq is the order; it is never given twice, so that one which is remembered cannot be another's.
+    # status: 0 pending, 1 delivered, 2 dead, 3 superseded.  head: whether it is the first unsettled one of
+    # its alarm in its lane.  owner: the worker that holds it, 0 for none; a worker may be gone, and nothing
+    # is rewritten then.  set_at: when due_at was set.  number: of the last attempt that is known of.
+    # body: the content's seq where that is another, which replaying makes so.  step: the call that wrote it.
+    """
+    CREATE TABLE alarm_dispatch_delivery (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL,
+        lane INTEGER NOT NULL,
+        alarm TEXT NOT NULL,
+        level INTEGER NOT NULL,
+        status INTEGER NOT NULL DEFAULT 0,
+        head INTEGER NOT NULL,
+        owner INTEGER NOT NULL,
+        due_at INTEGER NOT NULL,
+        set_at INTEGER NOT NULL,
+        number INTEGER NOT NULL DEFAULT 0,
+        created_at INTEGER NOT NULL,
+        settled_at INTEGER,
+        body INTEGER,
+        step INTEGER NOT NULL DEFAULT 0,
+        origin TEXT NOT NULL,
+        passed TEXT NOT NULL,
+        error TEXT NOT NULL DEFAULT '',
+        history TEXT NOT NULL DEFAULT ''
+    )
+    """,
+    # Apart from what changes, so that settling writes small rows, many to a page.
+    """
+    CREATE TABLE alarm_dispatch_content (
+        seq INTEGER PRIMARY KEY,
+        checksum INTEGER NOT NULL,
+        content BLOB NOT NULL
+    )
+    """,
+    "CREATE UNIQUE INDEX alarm_dispatch_by_id ON alarm_dispatch_delivery (id)",
+    # Those that are settled, and those behind others, are in no index that a claim reads.
+    "CREATE INDEX alarm_dispatch_unsettled ON alarm_dispatch_delivery (lane, alarm) WHERE status = 0",
+    "CREATE INDEX alarm_dispatch_heads ON alarm_dispatch_delivery (lane, owner, due_at) WHERE head = 1",
+    """
+    CREATE INDEX alarm_dispatch_settled ON alarm_dispatch_delivery (status = 2, settled_at) WHERE status > 0
+    """,
+)
+
+MIGRATIONS: tuple[Sequence[str], ...] = (_FIRST,)
+"""The statements that lead from version n to n + 1, at index n."""
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The version of the tables that are there, 0 when there are none."""
+    # A table of our own, since user_version may be the user's, whose tables may be in the same file.
+    try:
+        found = connection.cursor().execute("SELECT max(version) FROM alarm_dispatch_version").fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return 0
+        raise
+    return int(found[0] or 0)
+
+
+def ensure_tables(
+    connection: sqlite3.Connection,
+    path: str,
+    *,
+    adopt: bool,
+    migrations: Sequence[Sequence[str]] = MIGRATIONS,
+) -> None:
+    """Make the tables, or those of an older version the present ones, in the transaction that is open.
+
+    ``adopt`` allows it in a file that another application has marked as its own.  Raises
+    :class:`~alarm_dispatch.errors.OutboxVersionError` for a newer version's.
+    """
+    version = version_of(connection)
+    if version > len(migrations):
+        raise OutboxVersionError(path, version, len(migrations))
+    if version == len(migrations):
+        return
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    if not version:
+        (mark,) = cursor.execute("PRAGMA application_id").fetchone()
+        (tables,) = cursor.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if mark not in {0, APPLICATION_ID} and not adopt:
+            raise OutboxError(
+                f"{path} is another application's database; to have an outbox in it, call create(connection)"
+            )
+        if not tables:
+            cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        cursor.execute("CREATE TABLE alarm_dispatch_version (version INTEGER NOT NULL)")
+    for statements in migrations[version:]:
+        for statement in statements:
+            cursor.execute(statement)
+    cursor.execute("DELETE FROM alarm_dispatch_version")
+    cursor.execute("INSERT INTO alarm_dispatch_version (version) VALUES (?)", (len(migrations),))
