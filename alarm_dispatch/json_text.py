@@ -12,15 +12,24 @@ try:  # with the extra "fast": the same JSON in a fifth of the time
 except ImportError:  # pragma: no cover - the tests run with the extra
     orjson = None  # type: ignore[assignment]
 
-__all__ = ["json_bytes", "json_text"]
+__all__ = ["json_bytes", "json_text", "tolerant_json"]
 
 # Encoders of our own: json.dumps makes a new one for every call with such arguments.
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_escape = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def json_text(value: Any) -> str:
     """Compact JSON text, nothing escaped that need not be."""
     return _encode(value)
+
+
+def tolerant_json(value: Any) -> str:
+    """The same for texts from anywhere: a lone surrogate, which UTF-8 cannot carry, is escaped."""
+    if orjson is not None:
+        with contextlib.suppress(TypeError):
+            return orjson.dumps(value).decode()
+    return _escape(value)
 
 
 def json_bytes(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:

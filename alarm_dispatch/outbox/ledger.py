@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from typing import Any, Unpack
 
 from alarm_dispatch.errors import NotReplayableError
+from alarm_dispatch.json_text import tolerant_json
 from alarm_dispatch.outbox import ledger_sql, sql
 from alarm_dispatch.outbox.base import Filter, FilterFields, StoredDelivery, chosen, to_replay
 from alarm_dispatch.outbox.database import Database
 from alarm_dispatch.outbox.putting import LaneNumbers, answer
-from alarm_dispatch.outbox.rows import Row, json_ascii, microseconds, replay_line
+from alarm_dispatch.outbox.rows import Row, microseconds, replay_line
 
 __all__ = ["Ledger", "rows_of"]
 
@@ -120,7 +121,7 @@ class Ledger:
             ids = chosen_ones.ids
             wrong: Iterable[str] = ()
             if ids is not None:
-                dead = set(answer(cursor, ledger_sql.DEAD_IDS, {"ids": json_ascii(ids)}))
+                dead = set(answer(cursor, ledger_sql.DEAD_IDS, {"ids": tolerant_json(ids)}))
                 wrong = [one for one in dict.fromkeys(ids) if one not in dead]
             count = 0
             if not wrong:
@@ -166,8 +167,8 @@ class Ledger:
             which = {"dead": dead, "before": before, "most": most}
             batch = answer(cursor, ledger_sql.OLDEST_SETTLED, which)
             if batch:
-                cursor.execute(ledger_sql.REMOVE_CONTENT, {"batch": json_ascii(batch)})
-                cursor.execute(ledger_sql.REMOVE, {"batch": json_ascii(batch)})
+                cursor.execute(ledger_sql.REMOVE_CONTENT, {"batch": tolerant_json(batch)})
+                cursor.execute(ledger_sql.REMOVE, {"batch": tolerant_json(batch)})
         return len(batch)
 
     def _shrink(self) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from alarm_dispatch.json_text import tolerant_json
 from alarm_dispatch.outbox.base import Filter
-from alarm_dispatch.outbox.rows import STATUS_CODES, json_ascii, microseconds
+from alarm_dispatch.outbox.rows import STATUS_CODES, microseconds
 from alarm_dispatch.outbox.sql import ANSWER, WITH_CONTENT
 
 __all__ = [
@@ -38,7 +39,7 @@ def conditions(wanted: Filter) -> tuple[str, dict[str, object]]:
     """The filter as an SQL expression on ``d``, and its parameters."""
     given = {name: getattr(wanted, name) for name in _CONDITIONS if getattr(wanted, name) is not None}
     if wanted.ids is not None:
-        given["ids"] = json_ascii(wanted.ids)
+        given["ids"] = tolerant_json(wanted.ids)
     if wanted.status is not None:
         given["status"] = STATUS_CODES[wanted.status]
     for name in ("since", "before"):

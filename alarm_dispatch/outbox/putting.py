@@ -14,10 +14,11 @@ from typing import Any
 from alarm_dispatch.alarm_json import dump_alarm
 from alarm_dispatch.callbacks import AlarmGroup
 from alarm_dispatch.formats import BuildContext
+from alarm_dispatch.json_text import tolerant_json
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox import sql
 from alarm_dispatch.outbox.base import Entry, LaneKey
-from alarm_dispatch.outbox.rows import checksum, json_ascii, microseconds
+from alarm_dispatch.outbox.rows import checksum, microseconds
 from alarm_dispatch.states import rank_of
 
 __all__ = ["LaneNumbers", "answer", "entries_of", "ids_for", "new_id", "put_entries"]
@@ -37,7 +38,7 @@ def ids_for(name: str, group: AlarmGroup) -> list[str]:
     count: Counter[str] = Counter()
     for callback in group.callbacks:
         count[callback.name] += 1
-        text = json_ascii((name, group.name, callback.name, count[callback.name]))
+        text = tolerant_json((name, group.name, callback.name, count[callback.name]))
         ids.append(hashlib.blake2b(text.encode(), digest_size=12).hexdigest())
     return ids
 
@@ -148,7 +149,7 @@ def _put_rows(
     for entry in part:
         lane = lanes.number(cursor, entry.lane)
         chain = (lane, entry.alarm_id)
-        passed = json_ascii(entry.passed) if entry.passed else ""
+        passed = tolerant_json(entry.passed) if entry.passed else ""
         created_at = microseconds(entry.created_at)
         parameters += (
             entry.id, lane, entry.alarm_id, entry.level, created_at, entry.origin, passed, chain in chains,
@@ -159,10 +160,10 @@ def _put_rows(
         return {entry.id: last - inserted + place for place, entry in enumerate(part, start=1)}
     if not inserted:
         return {}
-    ids = json_ascii([entry.id for entry in part])
+    ids = tolerant_json([entry.id for entry in part])
     seqs = {found: seq for found, seq in answer(cursor, sql.SEQS, {"ids": ids}) if seq > last - inserted}
     # The first of an alarm may have been there before, and settled, so that the next one has none before it.
-    heads = {"seqs": json_ascii(list(seqs.values())), "worker": worker, "now": now}
+    heads = {"seqs": tolerant_json(list(seqs.values())), "worker": worker, "now": now}
     cursor.execute(sql.NEW_HEADS, heads)
     return seqs
 

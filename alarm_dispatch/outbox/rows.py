@@ -11,6 +11,7 @@ from typing import Any
 from attrs import frozen
 
 from alarm_dispatch.exchange import Attempt, Verdict
+from alarm_dispatch.json_text import tolerant_json
 from alarm_dispatch.outbox.base import Entry, Held, LaneKey, StoredDelivery, StoredStatus
 
 __all__ = [
@@ -18,7 +19,6 @@ __all__ = [
     "Row",
     "attempt_line",
     "checksum",
-    "json_ascii",
     "microseconds",
     "moment",
     "replay_line",
@@ -35,9 +35,6 @@ STATUS_CODES = {
 }
 _STATUS_OF = {code: status for status, code in STATUS_CODES.items()}
 _VERDICTS = {verdict.value: verdict for verdict in Verdict}
-
-json_ascii = json.JSONEncoder(separators=(",", ":")).encode
-"""Compact JSON that SQLite takes whatever the texts in it are: a lone surrogate is escaped."""
 
 
 def microseconds(time: datetime) -> int:
@@ -68,12 +65,12 @@ def attempt_line(attempt: Attempt) -> str:
         attempt.reason,
         attempt.retry_in,
     )
-    return json_ascii(fields) + "\n"
+    return tolerant_json(fields) + "\n"
 
 
 def replay_line(now: int) -> str:
     """The line that says that it was replayed then."""
-    return json_ascii(("r", now)) + "\n"
+    return tolerant_json(("r", now)) + "\n"
 
 
 @frozen

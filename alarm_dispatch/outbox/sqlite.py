@@ -12,13 +12,14 @@ from typing import TypeVar
 
 from alarm_dispatch.callbacks import AlarmGroup
 from alarm_dispatch.errors import OutboxError, OutboxUnavailableError
+from alarm_dispatch.json_text import tolerant_json
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox import sql
 from alarm_dispatch.outbox.base import Claim, Ending, Entry, LaneKey, Retry
 from alarm_dispatch.outbox.database import Database, saved, told
 from alarm_dispatch.outbox.ledger import Ledger, rows_of
 from alarm_dispatch.outbox.putting import LaneNumbers, answer, entries_of, ids_for, new_id, put_entries
-from alarm_dispatch.outbox.rows import STATUS_CODES, attempt_line, json_ascii, microseconds, moment
+from alarm_dispatch.outbox.rows import STATUS_CODES, attempt_line, microseconds, moment
 from alarm_dispatch.outbox.schema import MIGRATIONS, ensure_tables, version_of
 
 __all__ = ["SqliteOutbox"]
@@ -215,7 +216,7 @@ class SqliteOutbox(Ledger):
             cursor = connection.cursor()
             lanes = self._lanes.numbers(cursor, room)
             wanted = [(number, room[key]) for key, number in lanes.items() if room[key] > 0]
-            asked["room"] = json_ascii(wanted)
+            asked["room"] = tolerant_json(wanted)
             live, lease_ahead, due_at, wait_ahead = cursor.execute(sql.CLAIMABLE, asked).fetchone()
         # Looking takes no lock, so that whoever has nothing to do holds up nobody.
         if not live:
@@ -232,7 +233,7 @@ class SqliteOutbox(Ledger):
             live, _, due_at, _ = cursor.execute(sql.CLAIMABLE, asked).fetchone()
             if rows and live:
                 cursor.execute(sql.END_LEASES, asked)
-                cursor.execute(sql.TAKE, {**asked, "seqs": json_ascii([row.seq for row in rows])})
+                cursor.execute(sql.TAKE, {**asked, "seqs": tolerant_json([row.seq for row in rows])})
                 _, _, due_at, _ = cursor.execute(sql.CLAIMABLE, asked).fetchone()
         self._remember({row.entry.id: row.seq for row in rows})
         return Claim(tuple(row.held() for row in rows), None if due_at is None else moment(due_at))
@@ -272,7 +273,7 @@ class SqliteOutbox(Ledger):
                 seqs, refused_now = self._write(cursor, sql.SETTLE, worker, rows, now)
                 refused.update(refused_now)
                 if seqs:
-                    heads = {"worker": _number(worker), "now": microseconds(now), "seqs": json_ascii(seqs)}
+                    heads = {"worker": _number(worker), "now": microseconds(now), "seqs": tolerant_json(seqs)}
                     cursor.execute(sql.NEW_HEADS, heads)
                 fallback = [
                     entry
@@ -302,10 +303,10 @@ class SqliteOutbox(Ledger):
             return [], refused
         step = secrets.randbits(62)
         asked = {"worker": _number(worker), "now": microseconds(now), "step": step}
-        cursor.execute(statement, {**asked, "batch": json_ascii(batch)})
+        cursor.execute(statement, {**asked, "batch": tolerant_json(batch)})
         written = list(seqs.values())
         if cursor.rowcount != len(batch):
-            not_written = set(answer(cursor, sql.REFUSED, {"seqs": json_ascii(written), "step": step}))
+            not_written = set(answer(cursor, sql.REFUSED, {"seqs": tolerant_json(written), "step": step}))
             refused.update(delivery_id for delivery_id, seq in seqs.items() if seq in not_written)
             written = [seq for seq in written if seq not in not_written]
         return written, refused
@@ -316,7 +317,7 @@ class SqliteOutbox(Ledger):
         seqs = {one: remembered[one] for one in ids if one in remembered}
         others = [one for one in ids if one not in seqs]
         if others:
-            seqs.update(answer(cursor, sql.SEQS, {"ids": json_ascii(others)}))
+            seqs.update(answer(cursor, sql.SEQS, {"ids": tolerant_json(others)}))
         return seqs
 
     def _remember(self, seqs: Mapping[str, int]) -> None:
