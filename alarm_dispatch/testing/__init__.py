@@ -1,4 +1,4 @@
-"""What users test with: receivers that answer by a script, and a clock that does not wait."""
+"""What users test with: receivers that answer by a script, a virtual clock, an outbox in memory."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from alarm_dispatch.testing.clock import VirtualClock
+    from alarm_dispatch.testing.outbox import MemoryOutbox
     from alarm_dispatch.testing.receivers import LoopbackReceiver, MemoryReceiver, ScriptedReceiver
 
-__all__ = ["LoopbackReceiver", "MemoryReceiver", "ScriptedReceiver", "VirtualClock"]
+__all__ = ["LoopbackReceiver", "MemoryOutbox", "MemoryReceiver", "ScriptedReceiver", "VirtualClock"]
 
 _HOMES = {
     "LoopbackReceiver": "alarm_dispatch.testing.receivers",
+    "MemoryOutbox": "alarm_dispatch.testing.outbox",
     "MemoryReceiver": "alarm_dispatch.testing.receivers",
     "ScriptedReceiver": "alarm_dispatch.testing.receivers",
     "VirtualClock": "alarm_dispatch.testing.clock",

@@ -76,6 +76,9 @@ def test_the_public_names_are_these() -> None:
         ("alarm_dispatch.transports.auth", "BasicAuth BearerAuth"),
         ("alarm_dispatch.confirmation", "status_is any_2xx json_field_equals session_echo confirmed_by"),
         ("alarm_dispatch.testing", "VirtualClock LoopbackReceiver MemoryReceiver ScriptedReceiver"),
+        ("alarm_dispatch.testing", "MemoryOutbox"),
+        ("alarm_dispatch.outbox", "SqliteOutbox Outbox Entry LaneKey Filter StoredDelivery StoredStatus"),
+        ("alarm_dispatch.errors", "OutboxError OutboxUnavailableError NotReplayableError"),
         ("alarm_dispatch.errors", "AlarmDispatchError InvalidFieldError ConfigurationError TransportError"),
     ],
 )
