@@ -117,9 +117,12 @@ class Database:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """The thread's connection; what it reads is of the open transaction, if there is one."""
-        link = self._link()
-        with link.lock, told(self.path):
-            yield link.connection
+        link = self._locked_link()
+        try:
+            with told(self.path):
+                yield link.connection
+        finally:
+            link.lock.release()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -127,8 +130,8 @@ class Database:
 
         When an inner block raises, the outer one comes to nothing too.
         """
-        link = self._link()
-        with link.lock:
+        link = self._locked_link()
+        try:
             if link.inside:
                 with self._inner(link):
                     yield link.connection
@@ -151,6 +154,8 @@ class Database:
             if self._moved(link):
                 self._drop(link)
                 raise OutboxUnavailableError(f"{self.path} was removed or replaced while it was written")
+        finally:
+            link.lock.release()
 
     def _check_whole(self, link: _Link) -> None:
         if link.process != os.getpid():
@@ -176,6 +181,14 @@ class Database:
                     if not link.inside:
                         self._links.discard(link)
                         link.close()
+
+    def _locked_link(self) -> _Link:
+        while True:
+            link = self._link()
+            link.lock.acquire()
+            if not link.closed:
+                return link
+            link.lock.release()  # a fork, or another thread's close(), came between
 
     def _link(self) -> _Link:
         link: _Link | None = getattr(self._own, "link", None)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from alarm_dispatch.errors import OutboxError, OutboxVersionError
 
-__all__ = ["APPLICATION_ID", "MIGRATIONS", "ensure_tables", "version_of"]
+__all__ = ["APPLICATION_ID", "MIGRATIONS", "are_current", "ensure_tables"]
 
 APPLICATION_ID = 0x616C6472
 """Marks a file that has nothing but an outbox in it."""
@@ -79,16 +79,22 @@ MIGRATIONS: tuple[Sequence[str], ...] = (_FIRST,)
 """The statements that lead from version n to n + 1, at index n."""
 
 
-def version_of(connection: sqlite3.Connection) -> int:
-    """The version of the tables that are there, 0 when there are none."""
+def are_current(connection: sqlite3.Connection) -> bool:
+    """Whether the tables are there and of this version."""
+    return _version(connection) == len(MIGRATIONS)
+
+
+def _version(connection: sqlite3.Connection) -> int:
     # A table of our own, since user_version may be the user's, whose tables may be in the same file.
     try:
-        found = connection.cursor().execute("SELECT max(version) FROM alarm_dispatch_version").fetchone()
+        cursor = connection.cursor()
+        cursor.row_factory = None
+        (found,) = cursor.execute("SELECT max(version) FROM alarm_dispatch_version").fetchone()
     except sqlite3.OperationalError as error:
         if "no such table" in str(error):
             return 0
         raise
-    return int(found[0] or 0)
+    return int(found or 0)
 
 
 def ensure_tables(
@@ -96,17 +102,16 @@ def ensure_tables(
     path: str,
     *,
     adopt: bool,
-    migrations: Sequence[Sequence[str]] = MIGRATIONS,
 ) -> None:
     """Make the tables, or those of an older version the present ones, in the transaction that is open.
 
     ``adopt`` allows it in a file that another application has marked as its own.  Raises
     :class:`~alarm_dispatch.errors.OutboxVersionError` for a newer version's.
     """
-    version = version_of(connection)
-    if version > len(migrations):
-        raise OutboxVersionError(path, version, len(migrations))
-    if version == len(migrations):
+    version = _version(connection)
+    if version > len(MIGRATIONS):
+        raise OutboxVersionError(path, version, len(MIGRATIONS))
+    if version == len(MIGRATIONS):
         return
     cursor = connection.cursor()
     cursor.row_factory = None
@@ -120,8 +125,8 @@ def ensure_tables(
         if not tables:
             cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         cursor.execute("CREATE TABLE alarm_dispatch_version (version INTEGER NOT NULL)")
-    for statements in migrations[version:]:
+    for statements in MIGRATIONS[version:]:
         for statement in statements:
             cursor.execute(statement)
     cursor.execute("DELETE FROM alarm_dispatch_version")
-    cursor.execute("INSERT INTO alarm_dispatch_version (version) VALUES (?)", (len(migrations),))
+    cursor.execute("INSERT INTO alarm_dispatch_version (version) VALUES (?)", (len(MIGRATIONS),))

@@ -20,7 +20,7 @@ from alarm_dispatch.outbox.database import Database, saved, told
 from alarm_dispatch.outbox.ledger import Ledger, rows_of
 from alarm_dispatch.outbox.putting import LaneNumbers, answer, entries_of, ids_for, new_id, put_entries
 from alarm_dispatch.outbox.rows import STATUS_CODES, attempt_line, microseconds, moment
-from alarm_dispatch.outbox.schema import MIGRATIONS, ensure_tables, version_of
+from alarm_dispatch.outbox.schema import are_current, ensure_tables
 
 __all__ = ["SqliteOutbox"]
 
@@ -88,7 +88,7 @@ class SqliteOutbox(Ledger):
             for setting in _SETTINGS:
                 connection.execute(setting)
             connection.execute("PRAGMA journal_mode = WAL")
-            if version_of(connection) != len(MIGRATIONS):
+            if not are_current(connection):
                 connection.execute("BEGIN IMMEDIATE")
                 ensure_tables(connection, self.path, adopt=False)
                 connection.execute("COMMIT")

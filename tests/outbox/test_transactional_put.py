@@ -1,0 +1,194 @@
+"""Deliveries that are put in a user's own transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from alarm_dispatch import AlarmGroup, Callback
+from alarm_dispatch.alarm_json import read_alarm
+from alarm_dispatch.errors import BuildError, OutboxError, OutboxUnavailableError, OutboxVersionError
+from alarm_dispatch.outbox import LaneKey, SqliteOutbox
+
+from ..unit.made import alarm, full_alarm
+from .made import NOW, claimed, statuses, worker
+
+GROUP = AlarmGroup(
+    "oncall",
+    callbacks=[
+        Callback("https://ops.example.com/alarms", format="tencent_legacy", name="ops"),
+        Callback("https://hooks.example.com/cm", format="tencent", name="cm"),
+    ],
+)
+
+
+@pytest.fixture
+def theirs(tmp_path):
+    """A connection of a user's own, with a table of their own."""
+    connection = sqlite3.connect(tmp_path / "alarms.db")
+    connection.execute("CREATE TABLE incident (name TEXT)")
+    yield connection
+    connection.close()
+
+
+def incidents(path) -> list[str]:
+    """What another connection sees of the user's table."""
+    other = sqlite3.connect(path)
+    try:
+        return [name for (name,) in other.execute("SELECT name FROM incident")]
+    finally:
+        other.close()
+
+
+def test_they_commit_with_the_users_rows(theirs, sqlite_outbox, tmp_path):
+    """Not before, and the tables are made on the way."""
+    theirs.execute("INSERT INTO incident VALUES ('disk')")
+    ids = sqlite_outbox.put(theirs, full_alarm(), GROUP, now=NOW)
+    assert theirs.in_transaction
+    assert incidents(tmp_path / "alarms.db") == []
+    theirs.commit()
+
+    assert incidents(tmp_path / "alarms.db") == ["disk"]
+    assert list(statuses(sqlite_outbox)) == list(ids)
+    first, second = sqlite_outbox.list()
+    assert (first.entry.lane, second.entry.lane) == (LaneKey("oncall", "ops"), LaneKey("oncall", "cm"))
+    assert (first.entry.level, first.entry.created_at) == (0, NOW)
+    assert read_alarm(first.entry.content) == full_alarm()
+    assert claimed(sqlite_outbox, worker(sqlite_outbox), 1, lane=LaneKey("oncall", "ops")) == [ids[0]]
+
+
+def test_they_are_rolled_back_with_the_users_rows(theirs, sqlite_outbox):
+    """And the names that the transaction would have given are not remembered."""
+    sqlite_outbox.put(theirs, full_alarm(), GROUP)
+    theirs.rollback()
+    assert list(sqlite_outbox.list()) == []
+
+    (one, _) = sqlite_outbox.put(theirs, full_alarm(), GROUP, now=NOW)
+    theirs.commit()
+    assert claimed(sqlite_outbox, worker(sqlite_outbox), 1, lane=LaneKey("oncall", "ops")) == [one]
+
+
+def test_the_first_statement_begins_a_transaction(theirs, sqlite_outbox):
+    """As an INSERT of theirs would."""
+    sqlite_outbox.put(theirs, full_alarm(), GROUP)
+
+    assert theirs.in_transaction
+    theirs.rollback()
+    assert list(sqlite_outbox.list()) == []
+
+
+def test_a_connection_that_commits_by_itself(tmp_path, sqlite_outbox):
+    """It is one step; and within a BEGIN of theirs a part of that."""
+    own = sqlite3.connect(tmp_path / "alarms.db", isolation_level=None)
+
+    sqlite_outbox.put(own, full_alarm(), GROUP)
+    assert not own.in_transaction
+    assert len(list(sqlite_outbox.list())) == 2
+    own.execute("BEGIN")
+    sqlite_outbox.put(own, full_alarm(), GROUP)
+    own.execute("ROLLBACK")
+
+    assert len(list(sqlite_outbox.list())) == 2
+    own.close()
+
+
+def test_the_connection_stays_as_it_was(theirs, sqlite_outbox):
+    """Whatever rows and texts it makes."""
+    theirs.row_factory = lambda _cursor, row: {"row": row}
+    theirs.text_factory = bytes
+
+    sqlite_outbox.put(theirs, full_alarm(), GROUP)
+    sqlite_outbox.put(theirs, full_alarm(), GROUP)
+
+    assert theirs.execute("SELECT count(*) FROM alarm_dispatch_delivery").fetchone() == {"row": (4,)}
+    assert theirs.execute("SELECT 'x'").fetchone() == {"row": (b"x",)}
+    assert theirs.isolation_level == ""
+    theirs.rollback()
+
+
+def test_a_notification_with_a_name_is_put_once(theirs, sqlite_outbox):
+    """Again it is the same ids, for each callback one, also for two of the same name."""
+    twice = AlarmGroup("twice", callbacks=[*GROUP.callbacks, GROUP.callbacks[0]])
+
+    first = sqlite_outbox.put(theirs, full_alarm(), twice, id="incident 7")
+    again = sqlite_outbox.put(theirs, full_alarm(), twice, id="incident 7")
+    other = sqlite_outbox.put(theirs, full_alarm(), twice, id="incident 8")
+    theirs.commit()
+
+    assert first == again
+    assert len({*first, *other}) == 6
+    assert list(statuses(sqlite_outbox)) == [*first, *other]
+
+
+def test_an_alarm_that_cannot_be_built_is_refused(theirs, sqlite_outbox):
+    """Before anything is written, though the other callback's format could build it."""
+    theirs.execute("INSERT INTO incident VALUES ('disk')")
+    with pytest.raises(BuildError):
+        sqlite_outbox.put(theirs, alarm(), GROUP)
+    theirs.commit()
+
+    assert list(sqlite_outbox.list()) == []
+    assert theirs.execute("SELECT count(*) FROM incident").fetchone() == (1,)
+
+
+def test_what_fails_undoes_only_its_own(theirs, sqlite_outbox):
+    """The user's transaction goes on."""
+    sqlite_outbox.create(theirs)
+    theirs.execute(
+        "CREATE TRIGGER no BEFORE INSERT ON alarm_dispatch_content BEGIN SELECT raise(ABORT, 'no'); END"
+    )
+    theirs.execute("INSERT INTO incident VALUES ('disk')")
+
+    with pytest.raises(OutboxError, match="no"):
+        sqlite_outbox.put(theirs, full_alarm(), GROUP)
+    theirs.commit()
+
+    assert theirs.execute("SELECT count(*) FROM alarm_dispatch_delivery").fetchone() == (0,)
+    assert theirs.execute("SELECT count(*) FROM incident").fetchone() == (1,)
+
+
+def test_a_connection_to_another_file(tmp_path, sqlite_outbox):
+    """It would be put where nobody looks."""
+    list(sqlite_outbox.list())
+    for path, shown in ((tmp_path / "other.db", "other.db"), (":memory:", "no file")):
+        other = sqlite3.connect(path)
+        with pytest.raises(OutboxError, match=shown):
+            sqlite_outbox.put(other, full_alarm(), GROUP)
+        other.close()
+
+
+def test_a_locked_file_is_told(theirs, sqlite_outbox, tmp_path):
+    """By the same errors as everywhere."""
+    sqlite_outbox.create(theirs)
+    theirs.commit()
+    locker = sqlite3.connect(tmp_path / "alarms.db", isolation_level=None)
+    locker.execute("BEGIN IMMEDIATE")
+    theirs.execute("PRAGMA busy_timeout = 0")
+
+    with pytest.raises(OutboxUnavailableError, match="locked"):
+        sqlite_outbox.put(theirs, full_alarm(), GROUP)
+    locker.close()
+
+
+def test_tables_of_a_newer_version(theirs, sqlite_outbox):
+    """They are left alone."""
+    sqlite_outbox.create(theirs)
+    theirs.execute("UPDATE alarm_dispatch_version SET version = 99")
+
+    with pytest.raises(OutboxVersionError):
+        sqlite_outbox.put(theirs, full_alarm(), GROUP)
+    with pytest.raises(OutboxVersionError):
+        sqlite_outbox.create(theirs)
+    theirs.rollback()
+
+
+def test_a_new_outbox_reads_what_was_put(theirs, tmp_path, sqlite_outbox):
+    """The user's process need not be the worker's."""
+    ids = sqlite_outbox.put(theirs, full_alarm(), GROUP)
+    theirs.commit()
+
+    other = SqliteOutbox(tmp_path / "alarms.db")
+
+    assert list(statuses(other)) == list(ids)
+    other.close()
