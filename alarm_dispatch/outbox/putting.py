@@ -136,7 +136,10 @@ def put_entries(
 
 def _parts(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
     """As many as a statement takes, each id once."""
-    once = list({entry.id: entry for entry in reversed(entries)}.values())[::-1]
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        first.setdefault(entry.id, entry)
+    once = list(first.values())
     for start in range(0, len(once), sql.ROW_BATCHES[-1]):
         yield once[start : start + sql.ROW_BATCHES[-1]]
 

@@ -241,7 +241,8 @@ _DUE = f"""
                 ORDER BY n.due_at, n.seq LIMIT 1
             )
         )
-        SELECT due_at, seq FROM walk WHERE seq > 0 ORDER BY due_at, seq
+        -- without the limit SQLite may leave the order out
+        SELECT seq FROM walk WHERE seq > 0 ORDER BY due_at, seq LIMIT -1
     ) AS t
     CROSS JOIN alarm_dispatch_delivery AS d ON d.seq = t.seq
     {WITH_CONTENT}

@@ -122,22 +122,39 @@ def test_nothing_is_a_batch(outbox):
     assert outbox.claim(mine, {LANE: 3}, now=NOW) == Claim((), None)
 
 
+def test_an_id_that_is_twice_in_a_batch_keeps_its_first_place(outbox):
+    """The order is that of the first ones."""
+    outbox.enqueue([entry("a", "x"), entry("b", "x"), entry("a", "x")], worker=None, now=NOW)
+
+    assert list(statuses(outbox)) == ["a", "b"]
+
+
 # -- claiming
+
+
+def test_the_oldest_come_first_over_all_lanes(outbox):
+    """Those that are due at the same time in the order in which they were put."""
+    outbox.enqueue([entry("a"), entry("z", lane=OTHER), entry("b")], worker=None, now=NOW)
+    mine = worker(outbox)
+
+    assert [held.entry.id for held in outbox.claim(mine, {LANE: 2, OTHER: 2}, now=NOW).held] == [
+        "a",
+        "z",
+        "b",
+    ]
 
 
 def test_what_nobody_holds_is_claimed(outbox):
     """Oldest first, no more of a lane than there is room for, and each once."""
     for second, name in enumerate("abc"):
         outbox.enqueue([entry(name)], worker=None, now=at(second))
-    outbox.enqueue([entry("z", lane=OTHER)], worker=None, now=at(1))
+    outbox.enqueue([entry("z", lane=OTHER)], worker=None, now=at(1.5))
     mine = worker(outbox)
 
     first = outbox.claim(mine, {LANE: 2, OTHER: 5}, now=at(4))
     second = outbox.claim(mine, {LANE: 2, OTHER: 0}, now=at(4))
 
-    assert [held.entry.id for held in first.held] == ["a", "b", "z"] or [
-        held.entry.id for held in first.held
-    ] == ["a", "z", "b"]
+    assert [held.entry.id for held in first.held] == ["a", "b", "z"]
     assert first.next_due == at(2)
     assert [held.entry.id for held in second.held] == ["c"]
     assert second.next_due is None
