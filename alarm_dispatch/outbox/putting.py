@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -147,7 +148,8 @@ def _parts(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
 def _put_rows(
     cursor: sqlite3.Cursor, part: list[Entry], lanes: LaneNumbers, worker: int, now: int
 ) -> dict[str, int]:
-    parameters: list[object] = [worker, now]
+    step = secrets.randbits(62)
+    parameters: list[object] = [worker, now, step]
     chains: set[tuple[int, str]] = set()
     for entry in part:
         lane = lanes.number(cursor, entry.lane)
@@ -158,13 +160,13 @@ def _put_rows(
             entry.id, lane, entry.alarm_id, entry.level, created_at, entry.origin, passed, chain in chains,
         )  # fmt: skip
         chains.add(chain)
-    inserted, last = _filled(cursor, sql.put_rows, parameters, 8, first=2)
+    inserted, last = _filled(cursor, sql.put_rows, parameters, 8, first=3)
     if inserted == len(part):
         return {entry.id: last - inserted + place for place, entry in enumerate(part, start=1)}
     if not inserted:
         return {}
     ids = tolerant_json([entry.id for entry in part])
-    seqs = {found: seq for found, seq in answer(cursor, sql.SEQS, {"ids": ids}) if seq > last - inserted}
+    seqs: dict[str, int] = dict(answer(cursor, sql.NEW_SEQS, {"ids": ids, "step": step}))
     # The first of an alarm may have been there before, and settled, so that the next one has none before it.
     heads = {"seqs": tolerant_json(list(seqs.values())), "worker": worker, "now": now}
     cursor.execute(sql.NEW_HEADS, heads)

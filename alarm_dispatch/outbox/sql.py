@@ -13,7 +13,6 @@ __all__ = [
     "EXTEND",
     "FORGET_WORKERS",
     "JOIN",
-    "KNOWN",
     "LANES",
     "LAST",
     "LEAVE",
@@ -21,6 +20,7 @@ __all__ = [
     "NEW_HEADS",
     "NEW_HEADS_AFTER",
     "NEW_LANE",
+    "NEW_SEQS",
     "REFUSED",
     "RETRY",
     "ROW_BATCHES",
@@ -51,16 +51,16 @@ def _values(rows: int, columns: int) -> str:
 def put_rows(rows: int) -> str:
     """Put so many deliveries.
 
-    Parameters: the worker's number (0 for none) and now; then for each id, lane, alarm, level, created_at,
-    origin, passed, and whether it is behind another of the batch.  The worker holds what has none before it,
-    or only the worker's own: since it is given what is behind its own, the last one tells.
+    Parameters: the worker's number (0 for none), now, the call; then for each id, lane, alarm, level,
+    created_at, origin, passed, and whether it is behind another of the batch.  The worker holds what has none
+    before it, or only the worker's own: since it is given what is behind its own, the last one tells.
     """
     return f"""
         INSERT INTO alarm_dispatch_delivery
-            (id, lane, alarm, level, created_at, origin, passed, head, owner, due_at, set_at)
+            (id, lane, alarm, level, created_at, origin, passed, head, owner, due_at, set_at, step)
         SELECT b.id, b.lane, b.alarm, b.level, b.created_at, b.origin, b.passed,
             b.last IS NULL AND NOT b.behind,
-            iif(b.last IS NULL OR b.last = w.id, w.id, 0), ?2, ?2
+            iif(b.last IS NULL OR b.last = w.id, w.id, 0), ?2, ?2, ?3
         FROM (
             SELECT coalesce(
                 (SELECT id FROM alarm_dispatch_worker WHERE id = ?1 AND expires_at > ?2), 0
@@ -104,10 +104,10 @@ LAST = """
     WHERE seq BETWEEN :first AND :last AND owner = :worker
 """
 
-# What is known of these ids: seq, owner.
-KNOWN = """
-    SELECT CAST(json_group_array(json_array(id, seq, owner)) AS BLOB)
-    FROM alarm_dispatch_delivery WHERE id IN (SELECT value FROM json_each(:ids))
+# Those of the ids that this call put.  A row that was there before has used up a seq all the same.
+NEW_SEQS = """
+    SELECT CAST(json_group_array(json_array(id, seq)) AS BLOB)
+    FROM alarm_dispatch_delivery WHERE id IN (SELECT value FROM json_each(:ids)) AND step = :step
 """
 
 SEQS = """

@@ -29,8 +29,6 @@ _LEAST_SQLITE = (3, 33, 0)  # the first with UPDATE FROM
 # The seqs of so many held deliveries are remembered; those of others are looked up.
 _REMEMBERED = 500_000
 _SETTINGS = (
-    # Before the first table, or it has no effect; a file that has tables keeps what it has.
-    "PRAGMA auto_vacuum = INCREMENTAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA cache_size = -16000",
     "PRAGMA journal_size_limit = 16777216",
@@ -85,6 +83,10 @@ class SqliteOutbox(Ledger):
             self.path, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
         )
         try:
+            # Before the first table, or it has no effect; but it would wait for whoever is writing.
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            if not pages:
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             for setting in _SETTINGS:
                 connection.execute(setting)
             connection.execute("PRAGMA journal_mode = WAL")

@@ -99,6 +99,20 @@ def test_one_behind_an_id_that_was_settled_is_the_first(outbox):
     assert claimed(outbox, worker(outbox)) == ["b"]
 
 
+def test_ids_that_are_there_among_new_ones(outbox):
+    """The new ones are the worker's, wherever they stand."""
+    mine = worker(outbox)
+    outbox.enqueue([entry(name) for name in "abc"], worker=mine, now=NOW)
+
+    batch = [entry(name) for name in "1a2bc34"]
+    assert list(outbox.enqueue(batch, worker=mine, now=NOW)) == [one.id not in "abc" for one in batch]
+
+    assert {one.entry.id: one.entry.content for one in outbox.list()} == {
+        name: entry(name).content for name in "abc1234"
+    }
+    assert not outbox.settle(mine, [ending(name) for name in "1234abc"], now=NOW)
+
+
 def test_a_large_batch(outbox):
     """More than one statement takes, with several of one alarm on both sides of the border."""
     mine = worker(outbox)
@@ -351,6 +365,7 @@ def test_refused_ones_harm_no_others(outbox):
     assert outbox.settle(mine, batch[:1], now=NOW) == {"a"}
 
     assert statuses(outbox) == {"a": "delivered", "b": "pending", "z": "pending"}
+    assert outbox.retry_at(mine, [retry("unknown", 1, 5)], now=NOW) == {"unknown"}
 
 
 def test_several_attempts_in_one_batch(outbox):

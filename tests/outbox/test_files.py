@@ -134,6 +134,23 @@ def test_another_applications_database(path, sqlite_outbox):
     assert query(path, "PRAGMA application_id") == [(7,)]
 
 
+def test_a_version_that_cannot_be_read(path, sqlite_outbox):
+    """A table of that name that is not ours."""
+    query(path, "CREATE TABLE alarm_dispatch_version (name TEXT)")
+
+    with pytest.raises(OutboxError, match="no such column"):
+        statuses(sqlite_outbox)
+
+
+def test_opening_waits_for_no_writer(path, sqlite_outbox):
+    """Who only looks is not held up by who writes."""
+    with sqlite_outbox.transaction():
+        sqlite_outbox.enqueue([entry("a")], worker=None, now=NOW)
+        other = SqliteOutbox(path, busy_timeout=0)
+        assert statuses(other) == {}
+        other.close()
+
+
 def test_an_old_sqlite(path, sqlite_outbox, monkeypatch):
     """It is told at once, not by a syntax error."""
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 32, 3))
@@ -230,6 +247,20 @@ def test_a_locked_file(path):
 
     assert list(outbox.enqueue([entry("a")], worker=mine, now=NOW)) == [True]
     outbox.close()
+
+
+def test_a_file_that_another_has_for_itself(path, sqlite_outbox):
+    """Not even its version can be read then."""
+    statuses(sqlite_outbox)
+    sqlite_outbox.close()
+    locker = sqlite3.connect(path, isolation_level=None)
+    locker.execute("PRAGMA locking_mode = EXCLUSIVE")
+    locker.execute("BEGIN IMMEDIATE")
+    outbox = SqliteOutbox(path, busy_timeout=0.01)
+
+    with pytest.raises(OutboxUnavailableError, match="locked"):
+        statuses(outbox)
+    locker.close()
 
 
 def test_tables_that_are_gone(path, sqlite_outbox):

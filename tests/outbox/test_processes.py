@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from alarm_dispatch.errors import ForkedProcessError, OutboxUnavailableError
-from alarm_dispatch.outbox import SqliteOutbox
+from alarm_dispatch.outbox import SqliteOutbox, database
 
 from ..paths import ROOT
 from .children import in_child, needs_fork
@@ -199,6 +199,63 @@ def test_a_fork_within_a_transaction(sqlite_outbox):
     inner.__exit__(None, None, None)
     assert "parent" in told
     assert statuses(sqlite_outbox) == {"a": "pending", "b": "pending"}
+
+
+def test_what_a_fork_left_is_never_closed(sqlite_outbox, monkeypatch):
+    """A connection that was open in the parent stays as it is, and its transaction cannot be ended."""
+    left: list[object] = []
+    monkeypatch.setattr(database, "_LEFT_BY_FORKS", left)
+    statuses(sqlite_outbox)
+    link = sqlite_outbox._database._own.link
+    parents = link.connection
+
+    with pytest.raises(ForkedProcessError), sqlite_outbox.transaction():
+        link.process = -1
+    del link
+    assert statuses(sqlite_outbox) == {}
+
+    assert left == [parents]
+    parents.execute("ROLLBACK")
+    parents.close()
+
+
+def test_a_fork_waits_so_long_for_a_thread(sqlite_outbox, monkeypatch):
+    """Its transaction goes on in the parent; the child leaves the connection alone."""
+    monkeypatch.setattr(database, "_FORK_PATIENCE", 0.01)
+    inside, forked = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with sqlite_outbox.transaction():
+            sqlite_outbox.enqueue([entry("a")], worker=None, now=NOW)
+            inside.set()
+            forked.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    inside.wait(10)
+    sqlite_outbox._database.before_fork()
+    sqlite_outbox._database.after_fork()
+    forked.set()
+    holder.join()
+
+    assert statuses(sqlite_outbox) == {"a": "pending"}
+
+
+def test_a_connection_that_is_closed_as_it_is_taken(sqlite_outbox, monkeypatch):
+    """A fork came between: another is opened."""
+    base = sqlite_outbox._database
+    statuses(sqlite_outbox)
+    found = base._own.link
+    real = base._link
+    answers = iter([found])
+
+    def link():
+        found.close()
+        return next(answers, None) or real()
+
+    monkeypatch.setattr(base, "_link", link)
+
+    assert statuses(sqlite_outbox) == {}
 
 
 @needs_fork

@@ -113,4 +113,6 @@ def test_texts_from_anywhere() -> None:
     assert json.loads(json_text.tolerant_json(["\ud800", "é", 2**70])) == ["\ud800", "é", 2**70]
     with patch.object(json_text, "orjson", None):
         assert json_text.tolerant_json(["é"]) == '["\\u00e9"]'
+    with patch.object(json_text, "orjson", None):
+        assert json_text.json_bytes(["é"]) == '["é"]'.encode()
     assert json_text.json_text(["é"]) == '["é"]'
