@@ -28,6 +28,7 @@ MEASURES = (
     "waiting_cpu",
     "queue_cost",
     "payload_cost",
+    "outbox_store",
     "import_time",
 )
 

@@ -12,7 +12,7 @@ from .figures import compared, table
 from .run import Run
 
 # Each takes a second or less; the others are built of the same pieces.
-_SMOKED = ["many_callbacks", "waiting_cpu", "payload_cost"]
+_SMOKED = ["many_callbacks", "waiting_cpu", "payload_cost", "outbox_store"]
 
 
 @pytest.mark.parametrize("name", MEASURES)
