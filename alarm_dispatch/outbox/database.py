@@ -104,11 +104,18 @@ _LEFT_BY_FORKS: list[sqlite3.Connection] = []
 
 
 class Database:
-    """Connections to the file at ``path``, made by ``connect`` when a thread first needs one."""
+    """Connections to the file at ``path``, made by ``connect`` when a thread first needs one.
 
-    def __init__(self, path: str, connect: Callable[[], sqlite3.Connection]) -> None:
+    ``forget`` is called when what is remembered of the file may no longer be so: before a transaction is
+    rolled back, while nobody else can write yet, and when the file is lost.
+    """
+
+    def __init__(
+        self, path: str, connect: Callable[[], sqlite3.Connection], forget: Callable[[], None]
+    ) -> None:
         self.path = path
         self._connect = connect
+        self._forget = forget
         self._own = threading.local()
         self._links: weakref.WeakSet[_Link] = weakref.WeakSet()
         self._opening = threading.Lock()
@@ -145,6 +152,7 @@ class Database:
                     self._check_whole(link)
                     link.connection.execute("COMMIT")
             except BaseException:
+                self._forget()
                 if link.process == os.getpid():
                     with contextlib.suppress(sqlite3.Error):
                         link.connection.execute("ROLLBACK")
@@ -218,6 +226,7 @@ class Database:
     def _drop(self, link: _Link) -> None:
         self._links.discard(link)
         link.close()
+        self._forget()
 
     # -- a fork
 

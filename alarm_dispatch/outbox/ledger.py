@@ -52,16 +52,9 @@ class Ledger:
 
     @contextlib.contextmanager
     def _step(self) -> Iterator[sqlite3.Cursor]:
-        """A cursor in a transaction; what is remembered of the file is forgotten when it comes to nothing."""
-        try:
-            with self._database.writing() as connection:
-                yield connection.cursor()
-        except BaseException:
-            self._forget()
-            raise
-
-    def _forget(self) -> None:
-        self._lanes.forget()
+        """A cursor in a transaction."""
+        with self._database.writing() as connection:
+            yield connection.cursor()
 
     def list(
         self, wanted: Filter | None = None, /, **fields: Unpack[FilterFields]

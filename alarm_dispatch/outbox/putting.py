@@ -86,31 +86,35 @@ class LaneNumbers:
 
     def key(self, cursor: sqlite3.Cursor, number: int) -> LaneKey:
         """The lane of that number; one of no name where its row is damaged."""
-        if number not in self._keys:
-            self._learn(cursor)
-        return self._keys.get(number, LaneKey("", ""))
+        found = self._keys.get(number)
+        if found is None:
+            found = self._learned(cursor)[1].get(number, LaneKey("", ""))
+        return found
 
     def numbers(self, cursor: sqlite3.Cursor, keys: Iterable[LaneKey]) -> dict[LaneKey, int]:
         """The numbers of those of the lanes that ever had a delivery."""
         wanted = list(keys)
-        if any(key not in self._numbers for key in wanted):
-            self._learn(cursor)
-        return {key: self._numbers[key] for key in wanted if key in self._numbers}
+        numbers = self._numbers
+        if any(key not in numbers for key in wanted):
+            numbers = self._learned(cursor)[0]
+        return {key: numbers[key] for key in wanted if key in numbers}
 
     def number(self, cursor: sqlite3.Cursor, key: LaneKey) -> int:
         """The lane's number, a new one if it has none."""
         number = self._numbers.get(key)
         if number is None:
             cursor.execute(sql.NEW_LANE, key)
-            self._learn(cursor)
-            number = self._numbers[key]
+            number = self._learned(cursor)[0][key]
         return number
 
-    def _learn(self, cursor: sqlite3.Cursor) -> None:
-        for number, group, callback in answer(cursor, sql.LANES, (max(self._keys, default=0),)):
+    def _learned(self, cursor: sqlite3.Cursor) -> tuple[dict[LaneKey, int], dict[int, LaneKey]]:
+        # What another thread forgets meanwhile is not missed here.
+        numbers, keys = self._numbers, self._keys
+        for number, group, callback in answer(cursor, sql.LANES, (max(keys, default=0),)):
             key = LaneKey(group, callback)
-            self._keys[number] = key
-            self._numbers[key] = number
+            keys[number] = key
+            numbers[key] = number
+        return numbers, keys
 
 
 def put_entries(

@@ -8,7 +8,6 @@ import secrets
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from alarm_dispatch.callbacks import AlarmGroup
 from alarm_dispatch.errors import OutboxError, OutboxUnavailableError
@@ -16,6 +15,7 @@ from alarm_dispatch.json_text import tolerant_json
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox import sql
 from alarm_dispatch.outbox.base import Claim, Ending, Entry, LaneKey, Retry
+from alarm_dispatch.outbox.batches import rounds, worker_number
 from alarm_dispatch.outbox.database import Database, saved, told
 from alarm_dispatch.outbox.ledger import Ledger, rows_of
 from alarm_dispatch.outbox.putting import LaneNumbers, answer, entries_of, ids_for, new_id, put_entries
@@ -34,8 +34,6 @@ _SETTINGS = (
     "PRAGMA journal_size_limit = 16777216",
     "PRAGMA temp_store = MEMORY",
 )
-
-_T = TypeVar("_T", Retry, Ending)
 
 
 class SqliteOutbox(Ledger):
@@ -67,7 +65,7 @@ class SqliteOutbox(Ledger):
         self._busy_timeout = busy_timeout
         self._seqs: dict[str, int] = {}
         super().__init__(
-            Database(self.path, self._connect),
+            Database(self.path, self._connect, self._forget),
             LaneNumbers(),
             ((keep_settled, max_settled), (keep_dead, max_dead)),
         )
@@ -102,7 +100,7 @@ class SqliteOutbox(Ledger):
         return connection
 
     def _forget(self) -> None:
-        super()._forget()
+        self._lanes.forget()
         self._seqs = {}
 
     def transaction(self) -> contextlib.AbstractContextManager[None]:
@@ -182,14 +180,14 @@ class SqliteOutbox(Ledger):
 
     def extend(self, worker: str, *, now: datetime, until: datetime) -> bool:
         """Have the worker's lease end later; False when it has ended, and what it held may be others'."""
-        lease = {"worker": _number(worker), "now": microseconds(now), "until": microseconds(until)}
+        lease = {"worker": worker_number(worker), "now": microseconds(now), "until": microseconds(until)}
         with self._step() as cursor:
             return cursor.execute(sql.EXTEND, lease).rowcount == 1
 
     def leave(self, worker: str) -> None:
         """End the worker's lease: others may have at once what it holds."""
         with self._step() as cursor:
-            cursor.execute(sql.LEAVE, {"worker": _number(worker)})
+            cursor.execute(sql.LEAVE, {"worker": worker_number(worker)})
 
     # -- deliveries
 
@@ -200,7 +198,7 @@ class SqliteOutbox(Ledger):
                 cursor,
                 entries,
                 self._lanes,
-                worker=0 if worker is None else _number(worker),
+                worker=0 if worker is None else worker_number(worker),
                 now=microseconds(now),
             )
         held = {delivery_id: seq for delivery_id, (seq, has) in new.items() if has}
@@ -213,7 +211,7 @@ class SqliteOutbox(Ledger):
 
         It reads what it answers and a few rows of each lane, however many there are.
         """
-        asked: dict[str, object] = {"worker": _number(worker), "now": microseconds(now)}
+        asked: dict[str, object] = {"worker": worker_number(worker), "now": microseconds(now)}
         with self._database.reading() as connection:
             cursor = connection.cursor()
             lanes = self._lanes.numbers(cursor, room)
@@ -244,7 +242,7 @@ class SqliteOutbox(Ledger):
         """Note attempts and the times of the next ones; the answer is the ids that were refused."""
         refused: set[str] = set()
         with self._step() as cursor:
-            for batch in _rounds(retries):
+            for batch in rounds(retries):
                 rows = {
                     one.id: (
                         one.attempt.number - 1,
@@ -261,7 +259,7 @@ class SqliteOutbox(Ledger):
         """Note how deliveries ended; the answer is the ids that were refused."""
         refused: set[str] = set()
         with self._step() as cursor:
-            for batch in _rounds(endings):
+            for batch in rounds(endings):
                 rows = {
                     one.id: (
                         one.number if one.attempt is None else one.number - 1,
@@ -275,7 +273,11 @@ class SqliteOutbox(Ledger):
                 seqs, refused_now = self._write(cursor, sql.SETTLE, worker, rows, now)
                 refused.update(refused_now)
                 if seqs:
-                    heads = {"worker": _number(worker), "now": microseconds(now), "seqs": tolerant_json(seqs)}
+                    heads = {
+                        "worker": worker_number(worker),
+                        "now": microseconds(now),
+                        "seqs": tolerant_json(seqs),
+                    }
                     cursor.execute(sql.NEW_HEADS, heads)
                 fallback = [
                     entry
@@ -304,7 +306,7 @@ class SqliteOutbox(Ledger):
         if not batch:
             return [], refused
         step = secrets.randbits(62)
-        asked = {"worker": _number(worker), "now": microseconds(now), "step": step}
+        asked = {"worker": worker_number(worker), "now": microseconds(now), "step": step}
         cursor.execute(statement, {**asked, "batch": tolerant_json(batch)})
         written = list(seqs.values())
         if cursor.rowcount != len(batch):
@@ -326,26 +328,3 @@ class SqliteOutbox(Ledger):
         if len(self._seqs) + len(seqs) > _REMEMBERED:
             self._seqs = {}
         self._seqs.update(seqs)
-
-
-def _number(worker: str) -> int:
-    """The number of a worker's name; one that nobody has for a name that was never given."""
-    try:
-        return int(worker, 16)
-    except ValueError:
-        return -1
-
-
-def _rounds(items: Sequence[_T]) -> Iterator[list[_T]]:
-    """The items in batches that have each delivery once: what happened to it first comes first."""
-    rest = list(items)
-    while rest:
-        batch: dict[str, _T] = {}
-        later = []
-        for item in rest:
-            if item.id in batch:
-                later.append(item)
-            else:
-                batch[item.id] = item
-        yield list(batch.values())
-        rest = later
