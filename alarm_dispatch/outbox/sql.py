@@ -249,10 +249,10 @@ _DUE = f"""
 """  # noqa: S608 - made of constants
 TAKEABLE = ANSWER % _DUE
 
-TAKE = """
+TAKE = f"""
     UPDATE alarm_dispatch_delivery SET owner = :worker
-    WHERE seq IN (SELECT value FROM json_each(:seqs))
-"""
+    WHERE seq IN (SELECT value FROM json_each(:seqs)) AND EXISTS ({LIVE})
+"""  # noqa: S608 - made of constants
 
 # -- attempts and ends
 

@@ -230,11 +230,12 @@ class SqliteOutbox(Ledger):
             if wait_ahead:
                 cursor.execute(sql.CLAMP_WAITS, asked)
             rows = rows_of(cursor, sql.TAKEABLE, asked, self._lanes)
-            live, _, due_at, _ = cursor.execute(sql.CLAIMABLE, asked).fetchone()
-            if rows and live:
-                cursor.execute(sql.END_LEASES, asked)
+            if rows:
                 cursor.execute(sql.TAKE, {**asked, "seqs": tolerant_json([row.seq for row in rows])})
-                _, _, due_at, _ = cursor.execute(sql.CLAIMABLE, asked).fetchone()
+                if not cursor.rowcount:
+                    return Claim((), None)  # another, whose clock is ahead, has ended the lease meanwhile
+                cursor.execute(sql.END_LEASES, asked)
+            _, _, due_at, _ = cursor.execute(sql.CLAIMABLE, asked).fetchone()
         self._remember({row.entry.id: row.seq for row in rows})
         return Claim(tuple(row.held() for row in rows), None if due_at is None else moment(due_at))
 

@@ -100,6 +100,29 @@ while idle < 200:
     outbox.close()
 
 
+def test_a_lease_that_ends_between_looking_and_taking(tmp_path, monkeypatch):
+    """Another, whose clock is ahead, may take what the worker holds; it gets nothing more then."""
+    outbox = SqliteOutbox(tmp_path / "alarms.db")
+    mine = worker(outbox, lasts=10)
+    outbox.enqueue([entry("a")], worker=mine, now=NOW)
+    outbox.enqueue([entry("b"), entry("c")], worker=None, now=NOW)
+    other = SqliteOutbox(tmp_path / "alarms.db")
+    ahead = worker(other, lasts=100)
+    real = outbox._step
+
+    def step():
+        monkeypatch.undo()
+        assert claimed(other, ahead, 20, room=1) == ["a"]
+        return real()
+
+    monkeypatch.setattr(outbox, "_step", step)
+
+    assert claimed(outbox, mine) == []
+    assert claimed(other, ahead, 20) == ["b", "c"]
+    other.close()
+    outbox.close()
+
+
 def test_threads_share_an_outbox(sqlite_outbox):
     """Each has a connection of its own, which goes with it."""
     sqlite_outbox.enqueue([entry(f"{number:03}") for number in range(300)], worker=None, now=NOW)
