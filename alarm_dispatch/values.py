@@ -91,6 +91,11 @@ class JsonObject(Mapping[str, JsonValue]):
         """The same content as plain dicts and lists, ready for ``json.dumps``."""
         return {key: _thaw(value) for key, value in self._items.items()}
 
+    @property
+    def items_kept(self) -> Mapping[str, JsonValue]:
+        """The dict that it keeps, for encoders: its lists are tuples, and nobody may change it."""
+        return self._items
+
 
 def _freeze(value: Any, field: str, room: int) -> JsonValue:
     """The immutable form of a value that may be nested ``room`` deep."""

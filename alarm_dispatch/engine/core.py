@@ -8,7 +8,6 @@ import logging
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
 from alarm_dispatch.engine.attempt import make_request
 from alarm_dispatch.engine.decisions import expired, what_follows
-from alarm_dispatch.engine.heap import TimerHeap
 from alarm_dispatch.engine.lanes import Lane
 from alarm_dispatch.engine.queues import Queues
 from alarm_dispatch.engine.settings import EngineSettings
@@ -18,6 +17,7 @@ from alarm_dispatch.engine.window import Share
 from alarm_dispatch.errors import DispatcherClosedError
 from alarm_dispatch.exchange import Attempt, Verdict
 from alarm_dispatch.jobs import Job, JobState
+from alarm_dispatch.timers import TimerHeap
 
 __all__ = ["Engine"]
 

@@ -13,7 +13,7 @@ from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Reply, Request
 from alarm_dispatch.transports import settings
 from alarm_dispatch.transports.auth import Auth
-from alarm_dispatch.transports.deadline import Deadline
+from alarm_dispatch.transports.deadline import Deadlines
 from alarm_dispatch.transports.pools import PerLoop
 from alarm_dispatch.transports.reasons import Progress, in_plain_words, reply_too_long
 from alarm_dispatch.transports.settings import DEFAULT_MAX_REPLY_BYTES, Headers
@@ -99,6 +99,7 @@ class _Connections:
             resolver=aiohttp.ThreadedResolver(),  # the system's, whatever else is installed
         )
         self.receiver = functools.lru_cache(_MAX_RECEIVERS)(receiver)
+        self.deadlines = Deadlines()
 
     async def connect(self, receiver: _Receiver) -> tuple[Connection, ResponseHandler, asyncio.Transport]:
         """A connection on which nothing is under way."""
@@ -167,18 +168,18 @@ class AiohttpTransport:
     async def send(self, request: Request, *, deadline: float) -> Reply:
         """Carry one request; see :class:`~alarm_dispatch.exchange.Transport`."""
         progress = Progress()
+        connections = self._connections.get()
         try:
-            with Deadline(deadline):
+            with connections.deadlines.until(deadline):
                 if self._session is not None:
                     return await self._exchange_by(self._session, request, progress)
-                return await self._exchange(request, progress)
+                return await self._exchange(connections, request, progress)
         except TimeoutError:
             raise progress.timed_out() from None
         except _FOREIGN as error:
             raise progress.failed(_told(error)) from error
 
-    async def _exchange(self, request: Request, progress: Progress) -> Reply:
-        connections = self._connections.get()
+    async def _exchange(self, connections: _Connections, request: Request, progress: Progress) -> Reply:
         receiver = connections.receiver(request.lane, request.url)
         message = receiver.writer.write(request)
         connection, protocol, transport = await connections.connect(receiver)

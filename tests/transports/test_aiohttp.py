@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import subprocess
 import sys
@@ -209,7 +208,7 @@ def test_a_childs_garbage_does_not_close_its_parents_connections(loopback_receiv
         parents = transport._connections.get().connector
         with monkeypatch.context() as patched:
             patched.setattr("alarm_dispatch.transports.pools._ABANDONED", abandoned := [])
-            patched.setattr(os, "getpid", lambda: -1)
+            patched.setattr("alarm_dispatch.transports.pools._forks", 1)
             await transport.aclose()
             disowned, parents._closed = parents.closed, False
         await parents.close()
