@@ -78,8 +78,7 @@ class Engine:
                     self._timers.discard()
                 elif state is JobState.READY:
                     lane.discard()
-        if lane.push(job):
-            self._queues.make_ready(job, lane)
+        if lane.push(job) and self._queues.make_ready(job, lane):
             self._serve()
 
     def add_now(self, job: Job) -> None:
@@ -111,7 +110,7 @@ class Engine:
         try:
             while (turn := self._queues.next(now := self._loop.time())) is not None:
                 job, lane, share = turn
-                if (too_old := expired(job, now)) is not None:
+                if job.callback.max_age is not None and (too_old := expired(job, now)) is not None:
                     self._settle(job, lane, too_old)
                     self._queues.bring_back(lane)
                     continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -50,6 +49,7 @@ _JSON_TYPE = "application/json"
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _FORM_CONTENT_TYPE = f"{_FORM_TYPE}; charset=UTF-8"
 
+_LOCAL_LENGTH = len("YYYY-MM-DD HH:MM:SS")  # what follows is the offset
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -102,7 +102,7 @@ def threshold_text(condition: MetricCondition) -> str | None:
 def local_text(time: datetime, zone: tzinfo) -> str:
     """The naive ``YYYY-MM-DD HH:MM:SS`` of that moment in ``zone``, fractions cut off."""
     # Not strftime: its %Y writes the year 7 as "7" on Linux.
-    return time.astimezone(zone).replace(tzinfo=None).isoformat(" ", "seconds")
+    return time.astimezone(zone).isoformat(" ", "seconds")[:_LOCAL_LENGTH]
 
 
 def epoch_seconds(time: datetime) -> int:
@@ -200,9 +200,11 @@ def json_payload(body: Any) -> Payload:
 
 def _json_bytes(body: Any) -> bytes:
     if orjson is not None:
-        with contextlib.suppress(TypeError):  # an integer beyond 64 bits; our encoder takes any
+        try:
             # A copy: orjson leaves the bytes in a buffer several times their size, and they may wait long.
             return bytes(memoryview(orjson.dumps(body, _as_it_is)))
+        except TypeError:
+            pass  # an integer beyond 64 bits; our encoder takes any
     return _encode(body).encode()
 
 
