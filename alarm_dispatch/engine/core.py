@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime
 
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
 from alarm_dispatch.engine.attempt import make_request
@@ -26,10 +27,12 @@ _log = logging.getLogger("alarm_dispatch")
 # Seconds that cancelled requests get to clean up, when the dispatcher is closed.
 _CANCEL_GRACE = 1.0
 _FINAL = (Verdict.CONFIRMED, Verdict.REFUSED)
-# Seconds between two looks at how late the event loop is: 1/64, which adds up without rounding, so that the
-# times of a virtual clock stay exact.  With fewer tasks than this there is nothing to be learned.
+# Seconds between two looks at how long a round of the event loop takes: 1/64, which adds up without rounding,
+# so that the times of a virtual clock stay exact.  With fewer tasks than this there is nothing to be learned.
 _PULSE = 0.015625
-_BUSY_TASKS = 12
+_BUSY_TASKS = 4
+# Seconds for which another fatal alarm is reckoned with.
+_HURRY = 1.0
 # Attempts that a task makes one after the other; then a new one lets the event loop have its turn.
 _TURNS_OF_A_TASK = 32
 
@@ -54,7 +57,8 @@ class Engine:
         # A task that has made its attempt, and what it makes next.
         self._vacant: asyncio.Task[None] | None = None
         self._handed: tuple[Job, Lane | None, Share | None] | None = None
-        self._pulse: asyncio.TimerHandle | None = None
+        self._pulse: asyncio.Handle | None = None
+        self._hurried_until = 0.0
         self._serving = False
         self._closing = False
         self._ended = False
@@ -69,6 +73,10 @@ class Engine:
         self._pending += 1
         job.submitted = self._loop.time()
         lane = self._queues.lane_of(job.callback)
+        if not job.level and not self._queues.wanted_by_fatal:
+            # Unless more of them wait than can go at once: then they wait for each other.
+            self._queues.window.hurry(True)
+            self._hurried_until = job.submitted + _HURRY
         if job.callback.supersede:
             for older in lane.supersede(job.alarm_id):
                 lane.superseded += 1
@@ -140,13 +148,19 @@ class Engine:
         self._tasks[task] = job
         task.add_done_callback(self._task_ended)
         if self._pulse is None and len(self._tasks) > _BUSY_TASKS:
-            self._pulse = self._loop.call_later(_PULSE, self._beat, self._loop.time() + _PULSE)
+            self._pulse = self._loop.call_later(_PULSE, self._beat)
 
-    def _beat(self, due: float) -> None:
-        """While much is in flight: learn how late the event loop is."""
-        now = self._loop.time()
-        self._queues.window.loop_was_late(now - due)
-        self._pulse = self._loop.call_later(_PULSE, self._beat, now + _PULSE)
+    def _beat(self) -> None:
+        """While much is in flight: learn how long a round of the event loop takes."""
+        # By the wall clock: the loop's own has, on uvloop, a tick of a millisecond.
+        self._pulse = self._loop.call_soon(self._beaten, self._settings.clock.now())
+
+    def _beaten(self, asked: datetime) -> None:
+        window = self._queues.window
+        if self._loop.time() > self._hurried_until:
+            window.hurry(False)
+        window.loop_took((self._settings.clock.now() - asked).total_seconds())
+        self._pulse = self._loop.call_later(_PULSE, self._beat)
         self._serve()
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:

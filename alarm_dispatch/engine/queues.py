@@ -40,6 +40,11 @@ class Queues:
         """All lanes, also those without work that are still known."""
         return self._lanes.values()
 
+    @property
+    def wanted_by_fatal(self) -> bool:
+        """Whether fatal alarms wait for their turn."""
+        return any(turns.wanted(0) for _, turns in self._turns)
+
     def lane_of(self, callback: Callback) -> Lane:
         """The callback's lane, by the callback's settings."""
         key = callback.lane

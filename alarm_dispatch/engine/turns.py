@@ -62,6 +62,10 @@ class Turns:
         lane.enrolled[level] = None
         return lane, level
 
+    def wanted(self, level: int) -> bool:
+        """Whether a lane is enrolled on this level."""
+        return bool(self._rings[level])
+
     def charge(self, level: int) -> None:
         """Note that a turn of this level was used; only then have the levels come as far."""
         self._reached = max(self._reached, self._spent[level])
