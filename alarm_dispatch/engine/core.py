@@ -151,15 +151,18 @@ class Engine:
             self._pulse = self._loop.call_later(_PULSE, self._beat)
 
     def _beat(self) -> None:
-        """While much is in flight: learn how long a round of the event loop takes."""
-        # By the wall clock: the loop's own has, on uvloop, a tick of a millisecond.
-        self._pulse = self._loop.call_soon(self._beaten, self._settings.clock.now())
+        """While much is in flight: learn how long the event loop takes from one turn to the next."""
+        self._pulse = self._loop.call_soon(self._begin_round)
 
-    def _beaten(self, asked: datetime) -> None:
+    def _begin_round(self) -> None:
+        # By the wall clock: the loop's own has, on uvloop, a tick of a millisecond.
+        self._pulse = self._loop.call_soon(self._end_round, self._settings.clock.now())
+
+    def _end_round(self, began: datetime) -> None:
         window = self._queues.window
         if self._loop.time() > self._hurried_until:
             window.hurry(False)
-        window.loop_took((self._settings.clock.now() - asked).total_seconds())
+        window.loop_took((self._settings.clock.now() - began).total_seconds())
         self._pulse = self._loop.call_later(_PULSE, self._beat)
         self._serve()
 

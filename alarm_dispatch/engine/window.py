@@ -23,7 +23,7 @@ class _Pace:
 _USUAL = _Pace(0.003, 0.0015, 16)
 # A fatal alarm takes some four rounds of the loop from submit to confirmed.  So few requests at a time cost
 # some throughput, since each round and each write wakes somebody up for less.
-_HURRIED = _Pace(0.0005, 0.0002, 6)
+_HURRIED = _Pace(0.0002, 0.0001, 6)
 
 
 class Share(enum.IntEnum):
