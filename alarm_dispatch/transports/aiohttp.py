@@ -211,8 +211,7 @@ class AiohttpTransport:
             )
             connections.write(protocol, message, progress)
             reply, body = await protocol.read()
-            if not progress.sent:
-                raise _spoke_unasked()
+            _check_asked(progress)
             while reply.code in _INTERIM:
                 reply, body = await protocol.read()
             content = await self._read(body, reply.code)
@@ -263,6 +262,11 @@ class AiohttpTransport:
         connections = self._connections.pop()
         if connections is not None:
             await connections.connector.close()
+
+
+def _check_asked(progress: Progress) -> None:
+    if not progress.sent:
+        raise _spoke_unasked()
 
 
 def _spoke_unasked() -> TransportError:
