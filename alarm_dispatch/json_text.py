@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +15,16 @@ except ImportError:  # pragma: no cover - the tests run with the extra
 
 __all__ = ["json_bytes", "json_text", "tolerant_json"]
 
-# Encoders of our own: json.dumps makes a new one for every call with such arguments.
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+@functools.cache
+def _encoder(default: Callable[[Any], Any] | None) -> Callable[[Any], str]:
+    # Encoders of our own: json.dumps makes a new one for every call with such arguments.
+    return json.JSONEncoder(
+        ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=default
+    ).encode
+
+
+_encode = _encoder(None)
 _escape = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -35,12 +44,10 @@ def tolerant_json(value: Any) -> str:
 def json_bytes(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
     """The same in UTF-8; ``default`` makes JSON values of what is none."""
     if orjson is not None:
-        with contextlib.suppress(TypeError):  # an integer beyond 64 bits; our encoder takes any
+        try:
             # A copy: orjson leaves the bytes in a buffer several times their size, and they may wait long.
             # Offsets with seconds are beyond it, so times are default's.
             return bytes(memoryview(orjson.dumps(value, default, orjson.OPT_PASSTHROUGH_DATETIME)))
-    if default is None:
-        return _encode(value).encode()
-    return json.dumps(
-        value, default=default, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-    ).encode()
+        except TypeError:
+            pass  # an integer beyond 64 bits; our encoder takes any
+    return _encoder(default)(value).encode()

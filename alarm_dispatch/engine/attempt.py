@@ -8,7 +8,7 @@ import attrs
 from attrs import define
 
 from alarm_dispatch.errors import DispatcherClosedError, TransportError
-from alarm_dispatch.exchange import Judgement, Reply, Request, Verdict
+from alarm_dispatch.exchange import Judgement, Reply, Request, Transport, Verdict
 from alarm_dispatch.jobs import Job
 from alarm_dispatch.redaction import presentable
 
@@ -45,10 +45,15 @@ async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
     """
     reply: Reply | None = None
     try:
-        reply = await _send(job, request, deadline)
-        if job.rules.confirmation.reads_request:
-            reply = attrs.evolve(reply, request=request)
-        judgement = _judged(job, reply)
+        if getattr(job.transport, "keeps_deadline", False):
+            received = await job.transport.send(request, deadline=deadline)
+        else:
+            received = await _send_until(job.transport, request, deadline)
+        _check(received, Reply, "the transport")
+        confirmation = job.rules.confirmation
+        reply = attrs.evolve(received, request=request) if confirmation.reads_request else received
+        judgement = confirmation.judge(reply)
+        _check(judgement, Judgement, "the confirmation")
     except TransportError as error:
         return Outcome(Judgement(error.verdict, presentable(error.reason, request.url, request.headers)))
     except asyncio.CancelledError as error:
@@ -69,30 +74,23 @@ async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
     return Outcome(judgement, reply)
 
 
-def _judged(job: Job, reply: Reply) -> Judgement:
-    judgement = job.rules.confirmation.judge(reply)
-    if not isinstance(judgement, Judgement):
-        raise TypeError(f"the confirmation answered with a {type(judgement).__name__}, not a Judgement")
-    return judgement
+def _check(answer: object, kind: type, who: str) -> None:
+    """Raise TypeError when a user's object answered with something else than it must."""
+    if not isinstance(answer, kind):
+        raise TypeError(f"{who} answered with a {type(answer).__name__}, not a {kind.__name__}")
 
 
-async def _send(job: Job, request: Request, deadline: float) -> Reply:
-    """Hand the request to its transport, under the deadline of the attempt."""
-    transport = job.transport
-    if getattr(transport, "keeps_deadline", False):
-        reply = await transport.send(request, deadline=deadline)
-    else:
-        limit = asyncio.timeout_at(deadline)
-        try:
-            async with limit:
-                reply = await transport.send(request, deadline=deadline)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            raise TransportError(Verdict.UNKNOWN, "timed out in the transport") from None
-        # One that blocks the loop, or swallows its cancellation, is late all the same.
-        if asyncio.get_running_loop().time() > deadline:
-            raise TransportError(Verdict.UNKNOWN, "the transport answered after its deadline")
-    if not isinstance(reply, Reply):
-        raise TypeError(f"transport {transport!r} returned {type(reply).__name__}, not a Reply")
+async def _send_until(transport: Transport, request: Request, deadline: float) -> Reply:
+    """Hand the request to a transport that does not keep the deadline itself."""
+    limit = asyncio.timeout_at(deadline)
+    try:
+        async with limit:
+            reply = await transport.send(request, deadline=deadline)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise TransportError(Verdict.UNKNOWN, "timed out in the transport") from None
+    # One that blocks the loop, or swallows its cancellation, is late all the same.
+    if asyncio.get_running_loop().time() > deadline:
+        raise TransportError(Verdict.UNKNOWN, "the transport answered after its deadline")
     return reply

@@ -70,7 +70,8 @@ class Backlog:
         """Give room back, and let those in who wait for it."""
         with self._lock:
             self._count -= count
-            self._admit()
+            if self._waiting:
+                self._admit()
 
     def _admit(self) -> None:
         while self._waiting and self._count + self._waiting[0][0] <= self._limit:

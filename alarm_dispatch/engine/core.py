@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime
 
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
 from alarm_dispatch.engine.attempt import make_request
 from alarm_dispatch.engine.decisions import expired, what_follows
-from alarm_dispatch.engine.heap import TimerHeap
 from alarm_dispatch.engine.lanes import Lane
 from alarm_dispatch.engine.queues import Queues
 from alarm_dispatch.engine.settings import EngineSettings
@@ -18,6 +18,7 @@ from alarm_dispatch.engine.window import Share
 from alarm_dispatch.errors import DispatcherClosedError
 from alarm_dispatch.exchange import Attempt, Verdict
 from alarm_dispatch.jobs import Job, JobState
+from alarm_dispatch.timers import TimerHeap
 
 __all__ = ["Engine"]
 
@@ -26,10 +27,12 @@ _log = logging.getLogger("alarm_dispatch")
 # Seconds that cancelled requests get to clean up, when the dispatcher is closed.
 _CANCEL_GRACE = 1.0
 _FINAL = (Verdict.CONFIRMED, Verdict.REFUSED)
-# Seconds between two looks at how late the event loop is: 1/64, which adds up without rounding, so that the
-# times of a virtual clock stay exact.  With fewer tasks than this there is nothing to be learned.
+# Seconds between two looks at how long a round of the event loop takes: 1/64, which adds up without rounding,
+# so that the times of a virtual clock stay exact.  With fewer tasks than this there is nothing to be learned.
 _PULSE = 0.015625
-_BUSY_TASKS = 12
+_BUSY_TASKS = 4
+# Seconds for which another fatal alarm is reckoned with.
+_HURRY = 1.0
 # Attempts that a task makes one after the other; then a new one lets the event loop have its turn.
 _TURNS_OF_A_TASK = 32
 
@@ -54,7 +57,8 @@ class Engine:
         # A task that has made its attempt, and what it makes next.
         self._vacant: asyncio.Task[None] | None = None
         self._handed: tuple[Job, Lane | None, Share | None] | None = None
-        self._pulse: asyncio.TimerHandle | None = None
+        self._pulse: asyncio.Handle | None = None
+        self._hurried_until = 0.0
         self._serving = False
         self._closing = False
         self._ended = False
@@ -69,6 +73,10 @@ class Engine:
         self._pending += 1
         job.submitted = self._loop.time()
         lane = self._queues.lane_of(job.callback)
+        if not job.level and not self._queues.wanted_by_fatal:
+            # Unless more of them wait than can go at once: then they wait for each other.
+            self._queues.window.hurry(True)
+            self._hurried_until = job.submitted + _HURRY
         if job.callback.supersede:
             for older in lane.supersede(job.alarm_id):
                 lane.superseded += 1
@@ -78,8 +86,7 @@ class Engine:
                     self._timers.discard()
                 elif state is JobState.READY:
                     lane.discard()
-        if lane.push(job):
-            self._queues.make_ready(job, lane)
+        if lane.push(job) and self._queues.make_ready(job, lane):
             self._serve()
 
     def add_now(self, job: Job) -> None:
@@ -111,7 +118,7 @@ class Engine:
         try:
             while (turn := self._queues.next(now := self._loop.time())) is not None:
                 job, lane, share = turn
-                if (too_old := expired(job, now)) is not None:
+                if job.callback.max_age is not None and (too_old := expired(job, now)) is not None:
                     self._settle(job, lane, too_old)
                     self._queues.bring_back(lane)
                     continue
@@ -141,13 +148,22 @@ class Engine:
         self._tasks[task] = job
         task.add_done_callback(self._task_ended)
         if self._pulse is None and len(self._tasks) > _BUSY_TASKS:
-            self._pulse = self._loop.call_later(_PULSE, self._beat, self._loop.time() + _PULSE)
+            self._pulse = self._loop.call_later(_PULSE, self._beat)
 
-    def _beat(self, due: float) -> None:
-        """While much is in flight: learn how late the event loop is."""
-        now = self._loop.time()
-        self._queues.window.loop_was_late(now - due)
-        self._pulse = self._loop.call_later(_PULSE, self._beat, now + _PULSE)
+    def _beat(self) -> None:
+        """While much is in flight: learn how long the event loop takes from one turn to the next."""
+        self._pulse = self._loop.call_soon(self._begin_round)
+
+    def _begin_round(self) -> None:
+        # By the wall clock: the loop's own has, on uvloop, a tick of a millisecond.
+        self._pulse = self._loop.call_soon(self._end_round, self._settings.clock.now())
+
+    def _end_round(self, began: datetime) -> None:
+        window = self._queues.window
+        if self._loop.time() > self._hurried_until:
+            window.hurry(False)
+        window.loop_took((self._settings.clock.now() - began).total_seconds())
+        self._pulse = self._loop.call_later(_PULSE, self._beat)
         self._serve()
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:

@@ -40,6 +40,11 @@ class Queues:
         """All lanes, also those without work that are still known."""
         return self._lanes.values()
 
+    @property
+    def wanted_by_fatal(self) -> bool:
+        """Whether fatal alarms wait for their turn."""
+        return any(turns.wanted(0) for _, turns in self._turns)
+
     def lane_of(self, callback: Callback) -> Lane:
         """The callback's lane, by the callback's settings."""
         key = callback.lane
@@ -58,25 +63,27 @@ class Queues:
         """The lane that an unsettled job is in, as it is."""
         return self._lanes[job.callback.lane]
 
-    def make_ready(self, job: Job, lane: Lane) -> None:
-        """Let the job be sent when it is its turn."""
+    def make_ready(self, job: Job, lane: Lane) -> bool:
+        """Let the job be sent when it is its turn; False when its lane has no room for it now."""
         job.state = JobState.READY
         lane.ready[job.level].append(job)
-        if lane.in_flight < lane.limit:
-            self._enroll(lane, job.level)
+        if lane.in_flight >= lane.limit:
+            return False  # an end brings it back
+        self._enroll(lane, job.level)
+        return True
 
     def next(self, now: float) -> tuple[Job, Lane, Share] | None:
         """The job to be sent now, with the share of the window that it takes its place from."""
         while (turn := self._next_turn()) is not None:
-            lane, level, turns = turn
+            lane, level, turns, enrolled_for = turn
             queue = lane.ready[level]
             while queue and queue[0].state is not JobState.READY:
                 queue.popleft()  # superseded or ended while it stood here
             if not queue or not self._may_send(lane, now):
                 continue
             share = self._share_of(lane)
-            if not self.window.admits(share):
-                self._enroll(lane, level)  # it waits for a place in another share since its last request
+            if share is not enrolled_for and not self.window.admits(share):
+                self._turns[share][1].enroll(lane, level)  # since it enrolled its share has changed
                 continue
             job = queue.popleft()
             if queue and lane.in_flight + 1 < lane.limit:
@@ -85,10 +92,11 @@ class Queues:
             return job, lane, share
         return None
 
-    def _next_turn(self) -> tuple[Lane, int, Turns] | None:
+    def _next_turn(self) -> tuple[Lane, int, Turns, Share] | None:
         for share, turns in self._turns:
-            if self.window.admits(share) and (turn := turns.next()) is not None:
-                return *turn, turns
+            # Asked first, as most have nothing: this runs twice for every request.
+            if turns.enrolled and self.window.admits(share) and (turn := turns.next()) is not None:
+                return *turn, turns, share
         return None
 
     def _share_of(self, lane: Lane) -> Share:

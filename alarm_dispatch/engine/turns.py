@@ -23,15 +23,17 @@ class Turns:
     Each level's turns cost its stride; the level that has spent least is next.  A level that comes back
     after it had nothing starts where the others are: it cannot save up turns, and does not pay for those
     that it had while nobody else wanted any.
+
+    ``enrolled`` is how many turns are wanted now.
     """
 
-    __slots__ = ("_enrolled", "_reached", "_rings", "_spent")
+    __slots__ = ("_reached", "_rings", "_spent", "enrolled")
 
     def __init__(self) -> None:
         self._rings: tuple[OrderedDict[Lane, None], ...] = tuple(OrderedDict() for _ in range(LEVELS))
         self._spent = [0] * LEVELS
         self._reached = 0
-        self._enrolled = 0
+        self.enrolled = 0
 
     def enroll(self, lane: Lane, level: int) -> None:
         """Let the lane have turns on this level, here and nowhere else, once."""
@@ -45,11 +47,11 @@ class Turns:
         if not ring:
             self._spent[level] = max(self._spent[level], self._reached)
         ring[lane] = None
-        self._enrolled += 1
+        self.enrolled += 1
 
     def next(self) -> tuple[Lane, int] | None:
         """The lane and the level whose turn it is; it has no further turn until it enrolls again."""
-        if not self._enrolled:
+        if not self.enrolled:
             return None
         level, least = -1, 0
         for candidate in range(LEVELS):
@@ -60,6 +62,10 @@ class Turns:
         lane.enrolled[level] = None
         return lane, level
 
+    def wanted(self, level: int) -> bool:
+        """Whether a lane is enrolled on this level."""
+        return bool(self._rings[level])
+
     def charge(self, level: int) -> None:
         """Note that a turn of this level was used; only then have the levels come as far."""
         self._reached = max(self._reached, self._spent[level])
@@ -67,4 +73,4 @@ class Turns:
 
     def _withdraw(self, lane: Lane, level: int) -> None:
         del self._rings[level][lane]
-        self._enrolled -= 1
+        self.enrolled -= 1

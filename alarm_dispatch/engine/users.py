@@ -24,9 +24,13 @@ class TransportsInUse:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._users = _USERS.setdefault(loop, {})
         self._used: weakref.WeakValueDictionary[int, Transport] = weakref.WeakValueDictionary()
+        self._latest: Transport | None = None
 
     def use(self, transport: Transport) -> None:
         """Note that the engine uses it."""
+        if transport is self._latest:
+            return
+        self._latest = transport
         key = id(transport)
         if key not in self._used and hasattr(transport, "aclose"):
             with contextlib.suppress(TypeError):  # a transport that cannot be referred to weakly
@@ -39,6 +43,7 @@ class TransportsInUse:
 
         One that raises, or takes more than ``grace`` seconds, harms nobody.
         """
+        self._latest = None
         while self._used:
             key, transport = self._used.popitem()
             self._users[key] -= 1

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import enum
 
+from attrs import frozen
+
 __all__ = ["Share", "Window"]
 
-# In seconds: by then a timer of the loop should fire; later than that it has too much to do at once.
-_LATE = 0.003
-_EARLY = 0.0015
-_LEAST = 16
 _AT_FIRST = 64
+
+
+@frozen
+class _Pace:
+    """How long the event loop may take for a round, in seconds, and how far the room may shrink for it."""
+
+    late: float
+    early: float
+    least: int
+
+
+_USUAL = _Pace(0.003, 0.0015, 16)
+# A fatal alarm takes some four rounds of the loop from submit to confirmed.  So few requests at a time cost
+# some throughput, since each round and each write wakes somebody up for less.
+_HURRIED = _Pace(0.0002, 0.0001, 6)
 
 
 class Share(enum.IntEnum):
@@ -32,7 +45,8 @@ class Window:
     half of it for a first request of each, half for further ones.  A limit of one cannot be shared.
 
     The other share shrinks while the event loop is late, since with everything in flight at once a fatal
-    alarm would queue behind all of it inside the loop; it grows again while the loop is in time.
+    alarm would queue behind all of it inside the loop; it grows again while the loop is in time.  What is
+    late depends on whether fatal alarms come (``hurried``).
     """
 
     def __init__(self, limit: int) -> None:
@@ -42,6 +56,8 @@ class Window:
         self._room = min(self._most, _AT_FIRST)
         self._answering = 0
         self._doubtful = 0
+        self._took = 0.0
+        self._hurried = False
 
     def share(self, *, answered: bool, in_flight: int) -> Share:
         """The share for a receiver's next request."""
@@ -71,9 +87,20 @@ class Window:
         else:
             self._doubtful -= 1
 
-    def loop_was_late(self, seconds: float) -> None:
-        """Learn by how much a timer of the event loop was late."""
-        if seconds > _LATE:
-            self._room = max(min(_LEAST, self._most), self._room * 3 // 4)
-        elif seconds < _EARLY and self._answering >= self._room:
+    def hurry(self, hurried: bool) -> None:
+        """Go by the pace of fatal alarms, or by the usual one again."""
+        if hurried and not self._hurried and self._took > _HURRIED.late:
+            # At once, by what the last round took: the next alarm comes in a few milliseconds.
+            self._shrink_to(int(self._room * _HURRIED.late / self._took), _HURRIED)
+        self._hurried = hurried
+
+    def loop_took(self, seconds: float) -> None:
+        """Learn how long a round of the event loop took."""
+        pace, self._took = _HURRIED if self._hurried else _USUAL, seconds
+        if seconds > pace.late:
+            self._shrink_to(self._room * 3 // 4, pace)
+        elif seconds < pace.early and self._answering >= self._room:
             self._room = min(self._most, self._room + self._room // 4 + 1)
+
+    def _shrink_to(self, room: int, pace: _Pace) -> None:
+        self._room = max(min(pace.least, self._most, self._room), room)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import functools
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from attrs import field, frozen
 
@@ -37,19 +37,23 @@ def _is_header_value(text: str) -> bool:
     return bool(text) and all(" " <= character <= "~" for character in text)
 
 
-def _check_content_type(_instance: object, _attribute: Any, value: Any) -> None:
-    if not isinstance(value, str) or not _is_header_value(value):
-        raise InvalidFieldError(
-            "Payload.content_type", "must be printable ASCII text, such as application/json"
-        )
-
-
 @frozen(kw_only=True)
 class Payload:
     """The exact bytes of a body and their content type."""
 
-    content: bytes = field(validator=values.instance(bytes))
-    content_type: str = field(validator=_check_content_type)
+    content: bytes
+    content_type: str
+
+    def __attrs_post_init__(self) -> None:
+        # Not validators, as below.
+        content: object = self.content
+        content_type: object = self.content_type
+        if not isinstance(content, bytes):
+            raise InvalidFieldError("Payload.content", f"must be bytes, not {type(content).__name__}")
+        if not isinstance(content_type, str) or not _is_header_value(content_type):
+            raise InvalidFieldError(
+                "Payload.content_type", "must be printable ASCII text, such as application/json"
+            )
 
 
 @frozen(kw_only=True)

@@ -15,7 +15,7 @@ from alarm_dispatch.errors import MissingFieldError, ParseError, UnsupportedAlar
 from alarm_dispatch.formats.base import Payload, Verification
 from alarm_dispatch.json_text import json_bytes, json_text
 from alarm_dispatch.model import Alarm, MetricCondition
-from alarm_dispatch.values import Number
+from alarm_dispatch.values import JsonObject, Number
 
 __all__ = [
     "epoch_milliseconds",
@@ -29,6 +29,7 @@ __all__ = [
     "metric_condition",
     "number_text",
     "plain_number",
+    "present",
     "read_form",
     "read_json",
     "required",
@@ -44,6 +45,7 @@ _JSON_TYPE = "application/json"
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _FORM_CONTENT_TYPE = f"{_FORM_TYPE}; charset=UTF-8"
 
+_LOCAL_LENGTH = len("YYYY-MM-DD HH:MM:SS")  # what follows is the offset
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -73,6 +75,14 @@ def plain_number(value: Number) -> Number:
     return value
 
 
+def present(body: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """The same ``body``, without those of these keys whose value is None."""
+    for key in keys:
+        if body[key] is None:
+            del body[key]
+    return body
+
+
 def number_text(value: Number) -> str:
     """The shortest text that reads back as the same number, whole ones without ".0"."""
     return repr(plain_number(value))
@@ -88,7 +98,7 @@ def threshold_text(condition: MetricCondition) -> str | None:
 def local_text(time: datetime, zone: tzinfo) -> str:
     """The naive ``YYYY-MM-DD HH:MM:SS`` of that moment in ``zone``, fractions cut off."""
     # Not strftime: its %Y writes the year 7 as "7" on Linux.
-    return time.astimezone(zone).replace(tzinfo=None).isoformat(" ", "seconds")
+    return time.astimezone(zone).isoformat(" ", "seconds")[:_LOCAL_LENGTH]
 
 
 def epoch_seconds(time: datetime) -> int:
@@ -162,8 +172,15 @@ _PLAIN = (
 
 
 def json_payload(body: Any) -> Payload:
-    """A JSON body in UTF-8."""
-    return Payload(content=json_bytes(body), content_type=_JSON_TYPE)
+    """A JSON body in UTF-8; the model's own JSON may stand anywhere in it."""
+    return Payload(content=json_bytes(body, _as_it_is), content_type=_JSON_TYPE)
+
+
+def _as_it_is(value: Any) -> Any:
+    """What an encoder sees in the model's JSON: a copy of it would cost more than its encoding."""
+    if isinstance(value, JsonObject):
+        return value.items_as_they_are
+    raise TypeError(f"a {type(value).__name__} is no JSON value")
 
 
 def form_payload(parameters: tuple[tuple[str, str], ...]) -> Payload:

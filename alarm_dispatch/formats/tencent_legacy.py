@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from datetime import timezone, tzinfo
+from typing import Any
 
 from attrs import field, frozen
 
@@ -150,7 +151,7 @@ class Format:
         """
         observed = self.dialect is Dialect.OBSERVED
         body = _observed(alarm, context, self._zone) if observed else _documented(alarm, context, self._zone)
-        return fields.json_payload(_converter.unstructure(body))
+        return fields.json_payload(body)
 
     def parse(self, content: bytes, content_type: str) -> DocumentedAlarm | ObservedAlarm:
         """The alarm in a body of either dialect; raises :class:`~alarm_dispatch.errors.ParseError`."""
@@ -164,37 +165,38 @@ class Format:
         return fields.json_verification()
 
 
-def _documented(alarm: Alarm, context: BuildContext, zone: tzinfo) -> DocumentedAlarm:
-    condition = fields.metric_condition(alarm, NAME)
-    return DocumentedAlarm(
-        sessionId=context.session_id,
-        alarmStatus=status(alarm, NAME),
-        alarmObjInfo=metric_object(alarm, NAME),
-        alarmPolicyInfo=DocumentedPolicy(
-            policyId=str(alarm.policy.id),
-            policyType=policy_type(alarm, NAME),
-            policyName=alarm.policy.name,
-            conditions=metric_conditions(alarm, condition, NAME),
-            firstOccurTime=fields.local_text(alarm.started_at, zone),
-            durationTime=duration(alarm, context, NAME, "alarmPolicyInfo.durationTime"),
-            recoverTime=recovery(alarm, context, zone, NAME, "alarmPolicyInfo.recoverTime", observed=False),
-        ),
-    )
+def _documented(alarm: Alarm, context: BuildContext, zone: tzinfo) -> dict[str, Any]:
+    return {
+        "sessionId": context.session_id,
+        "alarmStatus": status(alarm, NAME),
+        "alarmObjInfo": metric_object(alarm, NAME),
+        "alarmPolicyInfo": {
+            **_policy(alarm),
+            "firstOccurTime": fields.local_text(alarm.started_at, zone),
+            "durationTime": duration(alarm, context, NAME, "alarmPolicyInfo.durationTime"),
+            "recoverTime": recovery(
+                alarm, context, zone, NAME, "alarmPolicyInfo.recoverTime", observed=False
+            ),
+        },
+    }
 
 
-def _observed(alarm: Alarm, context: BuildContext, zone: tzinfo) -> ObservedAlarm:
-    condition = fields.metric_condition(alarm, NAME)
-    return ObservedAlarm(
-        sessionId=context.session_id,
-        alarmStatus=str(status(alarm, NAME)),
-        alarmObjInfo=metric_object(alarm, NAME),
-        alarmPolicyInfo=ObservedPolicy(
-            policyId=str(alarm.policy.id),
-            policyType=policy_type(alarm, NAME),
-            policyName=alarm.policy.name,
-            conditions=metric_conditions(alarm, condition, NAME),
-        ),
-        firstOccurTime=fields.local_text(alarm.started_at, zone),
-        durationTime=duration(alarm, context, NAME, "durationTime"),
-        recoverTime=recovery(alarm, context, zone, NAME, "recoverTime", observed=True),
-    )
+def _observed(alarm: Alarm, context: BuildContext, zone: tzinfo) -> dict[str, Any]:
+    return {
+        "sessionId": context.session_id,
+        "alarmStatus": str(status(alarm, NAME)),
+        "alarmObjInfo": metric_object(alarm, NAME),
+        "alarmPolicyInfo": _policy(alarm),
+        "firstOccurTime": fields.local_text(alarm.started_at, zone),
+        "durationTime": duration(alarm, context, NAME, "durationTime"),
+        "recoverTime": recovery(alarm, context, zone, NAME, "recoverTime", observed=True),
+    }
+
+
+def _policy(alarm: Alarm) -> dict[str, Any]:
+    return {
+        "policyId": str(alarm.policy.id),
+        "policyType": policy_type(alarm, NAME),
+        "policyName": alarm.policy.name,
+        "conditions": metric_conditions(alarm, fields.metric_condition(alarm, NAME), NAME),
+    }

@@ -29,6 +29,15 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def _accepting() -> list[asyncio.Task[object]]:
+    """What asyncio does between accepting a connection and telling of it.
+
+    A server that is closed meanwhile leaves that connection open, and nobody knows it: its transport fails
+    when it attaches itself to the server.
+    """
+    return [task for task in asyncio.all_tasks() if "accept_connection" in repr(task.get_coro())]
+
+
 def _check_host(_server: object, _attribute: object, value: str) -> None:
     try:
         loopback = ipaddress.ip_address(value).is_loopback
@@ -106,6 +115,8 @@ class LoopbackServer:
         server, self._server = self._server, None
         if server is None:
             return
+        while accepting := _accepting():
+            await asyncio.wait(accepting)
         server.close()
         for connection in self._open.values():
             connection.abort()

@@ -13,8 +13,8 @@ from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Reply, Request
 from alarm_dispatch.http_values import check_url
 from alarm_dispatch.transports.auth import Auth
-from alarm_dispatch.transports.deadline import Deadline
-from alarm_dispatch.transports.pools import LanePools
+from alarm_dispatch.transports.deadline import Deadlines
+from alarm_dispatch.transports.pools import LanePools, PerLoop
 from alarm_dispatch.transports.reasons import Progress, in_plain_words, reply_too_long
 from alarm_dispatch.transports.settings import (
     DEFAULT_MAX_REPLY_BYTES,
@@ -115,12 +115,13 @@ class HttpxTransport:
             room=_STREAMS_PER_POOL if http2 else _CONNECTIONS_PER_POOL,
             idle_for=_KEEPALIVE,
         )
+        self._deadlines = PerLoop(Deadlines)
 
     async def send(self, request: Request, *, deadline: float) -> Reply:
         """Carry one request; see :class:`~alarm_dispatch.exchange.Transport`."""
         progress = Progress()
         try:
-            with Deadline(deadline):
+            with self._deadlines.get().until(deadline):
                 return await self._exchange(request, _Body(request.content, progress))
         except TimeoutError as error:
             if error.errno is not None:

@@ -18,6 +18,18 @@ _P = TypeVar("_P")
 
 _MAX_LANES = 4096
 
+# How many forks lie between this process and the one that imported this: os.getpid() is a system call.
+_forks = 0
+
+
+def _count_fork() -> None:
+    global _forks  # noqa: PLW0603 - it is of the process, as what is counted
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - only Windows has no fork
+    os.register_at_fork(after_in_child=_count_fork)
+
 _ABANDONED: list[object] = []
 """A parent process's pools in its child: kept from the garbage collector, which would close them."""
 
@@ -59,7 +71,7 @@ class LanePools(Generic[_P]):
         self._room = room
         self._idle_for = idle_for
         self._max_lanes = max_lanes
-        self._pid = os.getpid()
+        self._forks = _forks
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, OrderedDict[str, _Lane[_P]]] = (
             WeakKeyDictionary()
         )
@@ -68,10 +80,10 @@ class LanePools(Generic[_P]):
     async def pool(self, key: str) -> AsyncIterator[_P]:
         """A pool of the lane ``key`` with room for one request, for as long as the block runs."""
         loop = asyncio.get_running_loop()
-        if self._pid != os.getpid():
+        if self._forks != _forks:
             # After a fork the connections are the parent's; closing them here would cut its requests.
             _ABANDONED.append(self._loops)
-            self._loops, self._pid = WeakKeyDictionary(), os.getpid()
+            self._loops, self._forks = WeakKeyDictionary(), _forks
         lanes = self._loops.setdefault(loop, OrderedDict())
         lane = lanes.setdefault(key, _Lane())
         lanes.move_to_end(key)
@@ -104,7 +116,7 @@ class LanePools(Generic[_P]):
 
     async def aclose(self) -> None:
         """Close the pools that belong to the running loop."""
-        if self._pid == os.getpid():
+        if self._forks == _forks:
             for lane in self._loops.pop(asyncio.get_running_loop(), OrderedDict()).values():
                 await self._close_lane(lane)
 
@@ -116,16 +128,16 @@ class PerLoop(Generic[_P]):
     see to it that they are not closed when the child ends.
     """
 
-    def __init__(self, make: Callable[[], _P], disown: Callable[[_P], None]) -> None:
+    def __init__(self, make: Callable[[], _P], disown: Callable[[_P], object] = lambda _: None) -> None:
         self._make = make
         self._disown = disown
-        self._pid = os.getpid()
+        self._forks = _forks
         self._loops: dict[asyncio.AbstractEventLoop, _P] = {}
 
     def get(self) -> _P:
         """The one of the running loop, made when it is the first time."""
         loop = asyncio.get_running_loop()
-        if self._pid != os.getpid():
+        if self._forks != _forks:
             self._leave_parents()
         found = self._loops.get(loop)
         if found is None:
@@ -136,7 +148,7 @@ class PerLoop(Generic[_P]):
 
     def pop(self) -> _P | None:
         """The one of the running loop, which is then no longer here; None when there is none."""
-        if self._pid != os.getpid():
+        if self._forks != _forks:
             self._leave_parents()
         return self._loops.pop(asyncio.get_running_loop(), None)
 
@@ -144,4 +156,4 @@ class PerLoop(Generic[_P]):
         for theirs in self._loops.values():
             self._disown(theirs)
         _ABANDONED.append(self._loops)
-        self._loops, self._pid = {}, os.getpid()
+        self._loops, self._forks = {}, _forks

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from alarm_dispatch.engine.window import Share, Window
 
 LATE, IN_TIME, BETWEEN = 0.01, 0.0, 0.002
+HASTY = 0.0008  # late for fatal alarms only
 
 
 def room(window: Window, share: Share) -> int:
@@ -71,7 +72,7 @@ def test_a_late_loop_shrinks_the_room_down_to_its_least():
     rooms = []
 
     for _ in range(8):
-        window.loop_was_late(LATE)
+        window.loop_took(LATE)
         rooms.append(room(window, Share.ANSWERING))
 
     assert rooms == [48, 36, 27, 20, 16, 16, 16, 16]
@@ -82,7 +83,7 @@ def test_a_small_limit_is_not_shrunk():
     """Sixteen at a time make no loop late."""
     window = Window(8)
 
-    window.loop_was_late(LATE)
+    window.loop_took(LATE)
 
     assert room(window, Share.ANSWERING) == 4
 
@@ -90,14 +91,14 @@ def test_a_small_limit_is_not_shrunk():
 def test_a_loop_in_time_lets_the_room_grow_when_it_is_used():
     """By a quarter each time, up to the half of the limit."""
     window = Window(512)
-    window.loop_was_late(IN_TIME)
+    window.loop_took(IN_TIME)
     assert room(window, Share.ANSWERING) == 64
 
     rooms = []
     for _ in range(8):
         while window.admits(Share.ANSWERING):
             window.enter(Share.ANSWERING)
-        window.loop_was_late(IN_TIME)
+        window.loop_took(IN_TIME)
         rooms.append(room(window, Share.ANSWERING))
 
     assert rooms == [17, 21, 26, 33, 41, 51, 3, 0]
@@ -109,9 +110,59 @@ def test_in_between_the_room_stays():
     while window.admits(Share.ANSWERING):
         window.enter(Share.ANSWERING)
 
-    window.loop_was_late(BETWEEN)
+    window.loop_took(BETWEEN)
 
     assert room(window, Share.ANSWERING) == 0
+
+
+def test_for_fatal_alarms_the_room_shrinks_at_once():
+    """To what fits into the round that they may take, as far as is known of the last one."""
+    window = Window(512)
+    window.loop_took(HASTY)
+
+    window.hurry(True)
+
+    assert room(window, Share.ANSWERING) == 16  # 64 took 0.8 ms, and 0.2 ms are allowed
+    window.loop_took(HASTY)
+    assert room(window, Share.ANSWERING) == 12
+
+
+@pytest.mark.parametrize(("took", "left"), [(1.0, 6), (0.0002, 64)])
+def test_the_room_for_fatal_alarms_has_a_least_too(took, left):
+    """A loop that stood still for a while says little; and one in time is left as it is."""
+    window = Window(512)
+    window.loop_took(0.0)
+    window._took = took
+
+    window.hurry(True)
+
+    assert room(window, Share.ANSWERING) == left
+
+
+def test_to_hurry_twice_is_to_hurry_once():
+    """Every fatal alarm says so."""
+    window = Window(512)
+    window.loop_took(HASTY)
+
+    window.hurry(True)
+    window.hurry(True)
+
+    assert room(window, Share.ANSWERING) == 16
+
+
+def test_after_the_hurry_the_usual_pace_counts_again():
+    """The same round is late for fatal alarms and in time for others."""
+    window = Window(512)
+    window.hurry(True)
+    window.loop_took(0.001)
+    assert room(window, Share.ANSWERING) == 48
+
+    window.hurry(False)
+    for _ in range(48):
+        window.enter(Share.ANSWERING)
+    window.loop_took(0.001)
+
+    assert room(window, Share.ANSWERING) == 13
 
 
 @settings(deadline=None)
@@ -122,6 +173,7 @@ def test_in_between_the_room_stays():
             st.tuples(st.just("enter"), st.booleans(), st.integers(0, 3)),
             st.tuples(st.just("leave"), st.integers(0, 600)),
             st.tuples(st.just("late"), st.sampled_from([LATE, IN_TIME, BETWEEN])),
+            st.tuples(st.just("hurry"), st.booleans()),
         ),
         max_size=200,
     ),
@@ -138,8 +190,10 @@ def test_the_limit_is_never_passed_and_there_is_always_a_way_on(limit, steps):
         elif verb == "leave":
             for _ in range(min(int(values[0]), len(flying))):
                 window.leave(flying.pop())
+        elif verb == "hurry":
+            window.hurry(bool(values[0]))
         else:
-            window.loop_was_late(values[0])
+            window.loop_took(values[0])
         assert len(flying) <= limit
 
     for share in flying:

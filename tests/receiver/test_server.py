@@ -3,14 +3,17 @@
 import asyncio
 import contextlib
 import gc
+import socket
 import ssl
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.receiver import LoopbackServer, Script
+from alarm_dispatch.testing import LoopbackReceiver
 from tests.receiver.wire import exchange, peer_of, post, reply_of, run
 
 
@@ -414,3 +417,12 @@ def test_a_peer_that_speaks_no_tls_is_dropped(contexts):
 
     assert not answer.startswith(b"HTTP")
     assert count == 0
+
+
+def test_a_connection_that_comes_as_it_stops_is_closed_too():
+    """Asyncio has accepted it, and nobody was told of it yet."""
+    for _ in range(30):
+        with LoopbackReceiver() as receiver:
+            at = urlsplit(receiver.url)
+            socket.create_connection((at.hostname, at.port)).close()
+        gc.collect()  # an open connection without an owner is a warning, and that an error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 from alarm_dispatch import Verdict
 from alarm_dispatch.errors import InvalidFieldError, TransportError
 from alarm_dispatch.exchange import Reply, Request
+from alarm_dispatch.transports.reasons import Progress
 from alarm_dispatch.transports.wire import RequestWriter
 
 from .loopback import failure_of, send, serving
@@ -199,6 +199,42 @@ def test_connections_of_a_closed_loop_are_let_go():
     asyncio.run(transport.aclose())
 
 
+def test_what_is_said_before_the_request_is_written_is_no_reply_either(loopback_receiver, monkeypatch):
+    """Requests are written together, a moment after their connections were looked at."""
+    receiver = loopback_receiver(200)
+    transport = AiohttpTransport()
+
+    def hear_instead(_connections: object, protocol: Any, _message: bytes, _progress: object) -> None:
+        protocol.data_received(_OK)
+
+    monkeypatch.setattr("alarm_dispatch.transports.aiohttp._Connections.write", hear_instead)
+
+    failure = failure_of(transport, receiver.url)
+
+    assert failure.verdict is Verdict.UNREACHABLE
+    assert "before it was asked" in failure.reason
+
+
+def test_a_request_is_not_written_to_who_spoke_before(loopback_receiver):
+    """Its answer would be somebody else's."""
+    receiver = loopback_receiver(200)
+    transport = AiohttpTransport()
+
+    async def main() -> bool:
+        await _within(transport, receiver.url)
+        connections, progress = transport._connections.get(), Progress()
+        connection, protocol = await connections.connect(connections.receiver("", receiver.url))
+        connections.write(protocol, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", progress)
+        protocol.data_received(_OK)
+        await asyncio.sleep(0)
+        connection.close()
+        await transport.aclose()
+        return progress.sent
+
+    assert not asyncio.run(main())
+    assert len(receiver.requests) == 1
+
+
 def test_a_childs_garbage_does_not_close_its_parents_connections(loopback_receiver, monkeypatch):
     """The finalizer of aiohttp's connector would, when the child ends."""
     receiver = loopback_receiver(200)
@@ -209,7 +245,7 @@ def test_a_childs_garbage_does_not_close_its_parents_connections(loopback_receiv
         parents = transport._connections.get().connector
         with monkeypatch.context() as patched:
             patched.setattr("alarm_dispatch.transports.pools._ABANDONED", abandoned := [])
-            patched.setattr(os, "getpid", lambda: -1)
+            patched.setattr("alarm_dispatch.transports.pools._forks", 1)
             await transport.aclose()
             disowned, parents._closed = parents.closed, False
         await parents.close()

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from alarm_dispatch.testing import VirtualClock
-from alarm_dispatch.transports.deadline import Deadline
+from alarm_dispatch.transports.deadline import Deadlines
 
 
 def test_a_block_that_lasts_too_long_is_cut_off():
@@ -15,7 +15,7 @@ def test_a_block_that_lasts_too_long_is_cut_off():
     clock = VirtualClock()
 
     async def main() -> None:
-        with pytest.raises(TimeoutError), Deadline(3.0):
+        with pytest.raises(TimeoutError), Deadlines().until(3.0):
             await asyncio.sleep(10)
         assert clock.elapsed == 3.0
         await asyncio.sleep(1)
@@ -28,7 +28,7 @@ def test_a_block_that_ends_in_time_leaves_nothing_behind():
     clock = VirtualClock()
 
     async def main() -> None:
-        with Deadline(3.0):
+        with Deadlines().until(3.0):
             await asyncio.sleep(1)
         await asyncio.sleep(10)
 
@@ -47,7 +47,7 @@ def test_an_error_in_the_block_stays_that_error():
             raise ZeroDivisionError from None
 
     async def main() -> None:
-        with pytest.raises(ZeroDivisionError), Deadline(3.0):
+        with pytest.raises(ZeroDivisionError), Deadlines().until(3.0):
             await broken()
 
     VirtualClock().run(main())
@@ -58,7 +58,7 @@ def test_somebody_elses_cancellation_goes_on(when):
     """It is no timeout, also when both come at once."""
 
     async def work() -> None:
-        with Deadline(3.0):
+        with Deadlines().until(3.0):
             await asyncio.sleep(10)
 
     async def main() -> None:

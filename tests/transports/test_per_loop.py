@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 
+from alarm_dispatch.transports import pools
 from alarm_dispatch.transports.pools import PerLoop
 
 
@@ -16,9 +16,9 @@ def test_a_child_process_disowns_what_its_parent_holds(monkeypatch):
 
     async def main() -> tuple[int, int, int | None]:
         parents = held.get()
-        monkeypatch.setattr(os, "getpid", lambda: -1)
+        monkeypatch.setattr(pools, "_forks", 1)
         own = held.get()
-        monkeypatch.setattr(os, "getpid", lambda: -2)
+        monkeypatch.setattr(pools, "_forks", 2)
         return parents, own, held.pop()
 
     assert asyncio.run(main()) == (1, 2, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 
 import pytest
 
@@ -204,7 +203,7 @@ def test_a_child_process_leaves_its_parents_pools_alone(monkeypatch: pytest.Monk
         pools = _Pools()
         await pools.use("a")
         parents = pools.lanes._loops
-        monkeypatch.setattr(os, "getpid", lambda: -1)
+        monkeypatch.setattr(pools_module, "_forks", 1)
         await pools.lanes.aclose()
         assert pools.closed == []
         assert await pools.use("a") == 2

@@ -70,12 +70,11 @@ class Format:
         data, for which Tencent has no status.
         """
         observed = self.dialect is Dialect.OBSERVED
-        body: wire.MetricAlarm | wire.EventAlarm
         if isinstance(alarm.condition, EventCondition):
             body = event_alarm(alarm, alarm.condition, context, self._zone, observed=observed)
         else:
             body = metric_alarm(alarm, alarm.condition, context, self._zone, observed=observed)
-        return json_payload(wire.converter.unstructure(body))
+        return json_payload(body)
 
     def parse(self, content: bytes, content_type: str) -> wire.MetricAlarm | wire.EventAlarm:
         """The alarm in a body of either dialect; raises :class:`~alarm_dispatch.errors.ParseError`."""

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta, timezone, tzinfo
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from alarm_dispatch.errors import InvalidFieldError, MissingFieldError, UnsupportedAlarmError
 from alarm_dispatch.formats.base import BuildContext
-from alarm_dispatch.formats.fields import local_text, number_text, plain_number, required, seconds_lasted
-from alarm_dispatch.formats.tencent import wire
+from alarm_dispatch.formats.fields import (
+    local_text,
+    number_text,
+    plain_number,
+    present,
+    required,
+    seconds_lasted,
+)
 from alarm_dispatch.model import Alarm, AlarmState, MetricCondition, RepeatMode
 from alarm_dispatch.values import check_number
 
@@ -70,42 +76,53 @@ def policy_type(alarm: Alarm, name: str) -> str:
 
 def metric_object(
     alarm: Alarm, name: str, *, application_id: str | None = None, account_id: str | None = None
-) -> wire.MetricObject:
+) -> dict[str, Any]:
     """What the metric alarm is about; the region is left out for a product without regions."""
-    return wire.MetricObject(
-        region=alarm.target.region,
-        namespace=required(alarm.target.namespace, name, "alarmObjInfo.namespace", "alarm.target.namespace"),
-        appId=application_id,
-        uin=account_id,
-        dimensions=alarm.target.dimensions.thaw(),
+    return present(
+        {
+            "region": alarm.target.region,
+            "namespace": required(
+                alarm.target.namespace, name, "alarmObjInfo.namespace", "alarm.target.namespace"
+            ),
+            "appId": application_id,
+            "uin": account_id,
+            "dimensions": alarm.target.dimensions,
+        },
+        "region",
+        "appId",
+        "uin",
     )
 
 
 def metric_conditions(
     alarm: Alarm, condition: MetricCondition, name: str, *, observed: bool = False
-) -> wire.MetricConditions:
+) -> dict[str, Any]:
     """The metric against its threshold; for a metric without one, its names alone."""
     shown = _set(condition.metric.display_name, name, "metricShowName", "metric.display_name")
     if condition.operator is None or condition.threshold is None:
-        return wire.MetricConditions(metricName=condition.metric.name, metricShowName=shown)
+        return {"metricName": condition.metric.name, "metricShowName": shown}
     repeat = _set(condition.repeat, name, "alarmNotifyType", "repeat")
     current = required(
         alarm.current_value, name, "alarmPolicyInfo.conditions.currentValue", "alarm.current_value"
     )
     previous = alarm.previous_value if observed else None
-    return wire.MetricConditions(
-        metricName=condition.metric.name,
-        metricShowName=shown,
-        calcType=condition.operator,
-        calcValue=number_text(condition.threshold),
-        calcUnit=condition.threshold_unit if observed else None,
-        currentValue=number_text(current),
-        historyValue=None if previous is None else number_text(previous),
-        unit=_set(condition.unit, name, "unit", "unit"),
-        period=number_text(_set(condition.period, name, "period", "period")),
-        periodNum=number_text(_set(condition.periods, name, "periodNum", "periods")),
-        alarmNotifyType=NOTIFY_TYPES[repeat.mode],
-        alarmNotifyPeriod=plain_number(repeat.period),
+    return present(
+        {
+            "metricName": condition.metric.name,
+            "metricShowName": shown,
+            "calcType": condition.operator,
+            "calcValue": number_text(condition.threshold),
+            "calcUnit": condition.threshold_unit if observed else None,
+            "currentValue": number_text(current),
+            "historyValue": None if previous is None else number_text(previous),
+            "unit": _set(condition.unit, name, "unit", "unit"),
+            "period": number_text(_set(condition.period, name, "period", "period")),
+            "periodNum": number_text(_set(condition.periods, name, "periodNum", "periods")),
+            "alarmNotifyType": NOTIFY_TYPES[repeat.mode],
+            "alarmNotifyPeriod": plain_number(repeat.period),
+        },
+        "calcUnit",
+        "historyValue",
     )
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alarm_dispatch.engine.heap import TimerHeap
 from alarm_dispatch.testing import VirtualClock
+from alarm_dispatch.timers import TimerHeap
 
 
 def test_items_come_at_their_times(virtual_clock):
@@ -165,3 +165,48 @@ def test_items_that_are_due_already_come_on_uvloop_too():
         return came
 
     assert uvloop.run(main()) == ["one", "two", "three"]
+
+
+def test_there_is_no_timer_when_nothing_is_waited_for_any_more(virtual_clock):
+    """A program that has nothing else to do could end, and a virtual clock has nothing to go to."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        before = len(loop._scheduled)  # type: ignore[attr-defined]
+        heap = TimerHeap[int](loop, lambda _item: None, lambda _item: False)
+        for number in range(3):
+            heap.push(100 + number, number)
+        for _ in range(3):
+            heap.discard()
+        assert len(heap) == 0
+        assert sum(not handle.cancelled() for handle in loop._scheduled) == before  # type: ignore[attr-defined]
+
+    virtual_clock.run(main())
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 50), st.booleans(), st.floats(0, 50)), max_size=150))
+def test_items_that_are_discarded_take_no_other_with_them(plans):
+    """Whatever is discarded when: what still counts comes at its time, the rest never."""
+    clock, came, gone = VirtualClock(), list[int](), set[int]()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        heap = TimerHeap[int](loop, came.append, lambda item: item not in gone)
+
+        def discard(item: int) -> None:
+            if item not in came:
+                gone.add(item)
+                heap.discard()
+
+        for number, (when, ends_early, until) in enumerate(plans):
+            heap.push(when, number)
+            if ends_early:
+                loop.call_at(until, discard, number)
+        await asyncio.sleep(51)
+        assert len(heap) == 0
+
+    clock.run(main())
+
+    assert sorted([*came, *gone]) == list(range(len(plans)))
+    assert len(came) == len(set(came))

@@ -19,7 +19,7 @@ class TimerHeap(Generic[_T]):
     """Calls ``due`` with each item when its time has come, in the order of the times.
 
     A waiting item costs an entry and nothing else: no task, no timer of its own.  ``lives`` tells which
-    items still count when there are many that do not.
+    items still count; the others, each of which :meth:`discard` was told of, do not come.
     """
 
     def __init__(
@@ -50,7 +50,9 @@ class TimerHeap(Generic[_T]):
     def discard(self) -> None:
         """Note that one of the items no longer counts; they are taken out when they are the most."""
         self._stale += 1
-        if self._stale > _FEW and 2 * self._stale > len(self._heap):
+        if self._stale == len(self._heap):
+            self.clear()  # nothing is waited for, so there shall be no timer
+        elif self._stale > _FEW and 2 * self._stale > len(self._heap):
             self._heap = [entry for entry in self._heap if self._lives(entry[2])]
             heapq.heapify(self._heap)
             self._stale = 0
@@ -59,6 +61,7 @@ class TimerHeap(Generic[_T]):
         """Forget everything, and tell what it was."""
         items = [item for _, _, item in self._heap]
         self._heap.clear()
+        self._stale = 0
         self._set_timer()
         return items
 
@@ -77,5 +80,9 @@ class TimerHeap(Generic[_T]):
         # The loop fires a timer up to one tick of its clock early; what it fired for is due.
         now = max(self._loop.time(), when)
         while self._heap and self._heap[0][0] <= now:
-            self._due(heapq.heappop(self._heap)[2])
+            item = heapq.heappop(self._heap)[2]
+            if self._lives(item):
+                self._due(item)
+            else:
+                self._stale -= 1
         self._set_timer()
