@@ -106,6 +106,8 @@ class Callback(Overrides):
     it after failures: a :class:`~alarm_dispatch.limits.Circuit`, or True for the usual figures; False is
     none where the dispatcher has one.  ``supersede`` drops a waiting notification when a newer one of the
     same alarm comes.  ``max_age`` gives a notification up that was not delivered in so many seconds.
+    ``fallback`` names a group that gets the alarm when its delivery has failed for good; that takes a
+    dispatcher with an outbox.
 
     Raises :class:`~alarm_dispatch.errors.InvalidFieldError` or
     :class:`~alarm_dispatch.errors.UnknownFormatError`.
@@ -125,6 +127,7 @@ class Callback(Overrides):
     circuit: Circuit | bool | None = field(kw_only=True, default=None, validator=_check_circuit)
     supersede: bool = field(kw_only=True, default=False, validator=values.instance(bool))
     max_age: float | None = field(kw_only=True, default=None, validator=_check_timeout)
+    fallback: str | None = field(kw_only=True, default=None, validator=values.text(optional=True))
     lane: str = field(init=False, default="", repr=False, eq=False)
     """The key of its lane and connections: the same receiver has the same, wherever it is written."""
     address: str = field(init=False, default="", repr=False, eq=False)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from datetime import datetime
 
 import attrs
 from attrs import define
 
+from alarm_dispatch.alarm_json import dump_alarm, read_alarm
 from alarm_dispatch.callbacks import AlarmGroup, Callback, Overrides, effective_rules
 from alarm_dispatch.clock import Clock
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
 from alarm_dispatch.exchange import Attempt, Request, Transport, Verdict
 from alarm_dispatch.formats import BuildContext, DeliveryRules, Payload
 from alarm_dispatch.model import Alarm
+from alarm_dispatch.outbox.base import Entry, LaneKey
 from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.states import rank_of
 from alarm_dispatch.tickets import Ticket
@@ -34,8 +37,28 @@ class JobState(enum.IntEnum):
     """Its request is out."""
     WAITING = 3
     """Waiting for the time of its next attempt."""
-    SETTLED = 4
+    ENDING = 4
+    """Its end is being written into the outbox."""
+    ELSEWHERE = 5
+    """In the outbox, and not ours to send."""
+    SETTLED = 6
     """At its end."""
+
+
+@define(eq=False)
+class Kept:
+    """What a job that is in the outbox has beside the others.
+
+    ``earlier`` is how many of its attempts were made before it was last replayed.  ``taken`` says that it
+    came out of the outbox, ``awaited`` that a caller of ours has a handle on it.  ``held_back`` counts what
+    must be written before it may be sent.
+    """
+
+    entry: Entry
+    earlier: int = 0
+    taken: bool = False
+    awaited: bool = True
+    held_back: int = 0
 
 
 @define(eq=False, kw_only=True)
@@ -44,7 +67,7 @@ class Job:
 
     ``ticket`` is told once, with the settled delivery.  ``next`` and ``tail`` are the lane's: the job
     behind this one in its alarm, and, on the first, the last of them.  ``submitted`` and
-    ``first_started`` are times of the engine's loop.
+    ``first_started`` are times of the engine's loop.  ``kept`` is None for what is in no outbox.
     """
 
     delivery_id: str
@@ -65,6 +88,7 @@ class Job:
     waited: float = 0.0
     next: Job | None = None
     tail: Job | None = None
+    kept: Kept | None = None
 
     @property
     def confirmed(self) -> bool:
@@ -99,12 +123,16 @@ class Job:
 
 @attrs.frozen(kw_only=True)
 class Preparation:
-    """Makes jobs, with a dispatcher's settings; it does no I/O and may be used from any thread."""
+    """Makes jobs, with a dispatcher's settings; it does no I/O and may be used from any thread.
+
+    ``keeps`` says that they are to be put into an outbox.
+    """
 
     defaults: Overrides
     transport: Transport
     clock: Clock
     new_id: Callable[[], str]
+    keeps: bool = False
 
     def alarm(self, alarm: Alarm, group: AlarmGroup) -> tuple[Ticket, list[Job | Delivery]]:
         """A job for each of the group's callbacks; a failed delivery where none can be built.
@@ -114,17 +142,39 @@ class Preparation:
         _check_kind(alarm, Alarm, "alarm")
         _check_kind(group, AlarmGroup, "group")
 
+        ticket = Ticket(alarm.id, group.name, len(group.callbacks))
+        level, build, now = rank_of(alarm.level), self._builder(alarm, group), self.clock.now()
+        prepared = [
+            self._prepare(callback, self.new_id(), now, alarm.id, level, ticket, index, build)
+            for index, callback in enumerate(group.callbacks)
+        ]
+        if self.keeps:
+            content = dump_alarm(alarm)
+            for item in prepared:
+                if isinstance(item, Job):
+                    item.kept = Kept(_entry(item, group, content, now))
+        return ticket, prepared
+
+    def stored(self, entry: Entry, group: AlarmGroup, callback: Callback) -> Job | Delivery:
+        """The job of a delivery that was in an outbox; a failed delivery where it can no longer be built."""
+        ticket = Ticket(entry.alarm_id, group.name, 1)
+
+        def build(callback: Callback, context: BuildContext) -> tuple[Payload, str, DeliveryRules]:
+            return self._builder(read_alarm(entry.content), group)(callback, context)
+
+        item = self._prepare(
+            callback, entry.id, entry.created_at, entry.alarm_id, entry.level, ticket, 0, build
+        )
+        if isinstance(item, Job):
+            item.kept = Kept(entry, awaited=False)
+        return item
+
+    def _builder(self, alarm: Alarm, group: AlarmGroup) -> _Build:
         def build(callback: Callback, context: BuildContext) -> tuple[Payload, str, DeliveryRules]:
             payload = callback.format.build(alarm, context)
             return payload, "POST", effective_rules(callback, group, self.defaults)
 
-        ticket = Ticket(alarm.id, group.name, len(group.callbacks))
-        level = rank_of(alarm.level)
-        prepared = [
-            self._prepare(callback, alarm.id, level, ticket, index, build)
-            for index, callback in enumerate(group.callbacks)
-        ]
-        return ticket, prepared
+        return build
 
     def verification(self, callback: Callback) -> tuple[Ticket, Job | Delivery]:
         """The job that verifies a callback's URL: one attempt, by the format's own rules for it.
@@ -139,14 +189,21 @@ class Preparation:
             return asked.payload, asked.method, rules
 
         ticket = Ticket("", "", 1)
-        return ticket, self._prepare(callback, "", 0, ticket, 0, build)
+        return ticket, self._prepare(callback, self.new_id(), self.clock.now(), "", 0, ticket, 0, build)
 
     def _prepare(
-        self, callback: Callback, alarm_id: str, level: int, ticket: Ticket, index: int, build: _Build
+        self,
+        callback: Callback,
+        delivery_id: str,
+        now: datetime,
+        alarm_id: str,
+        level: int,
+        ticket: Ticket,
+        index: int,
+        build: _Build,
     ) -> Job | Delivery:
-        delivery_id = self.new_id()
         try:
-            context = BuildContext(session_id=delivery_id, now=self.clock.now(), url=callback.url)
+            context = BuildContext(session_id=delivery_id, now=now, url=callback.url)
             payload, method, rules = build(callback, context)
             _check_kind(payload, Payload, f"what format {callback.format.name} built")
             return Job(
@@ -173,6 +230,17 @@ class Preparation:
 
 
 _Build = Callable[[Callback, BuildContext], tuple[Payload, str, DeliveryRules]]
+
+
+def _entry(job: Job, group: AlarmGroup, content: bytes, now: datetime) -> Entry:
+    return Entry(
+        id=job.delivery_id,
+        lane=LaneKey(group.name, job.callback.name),
+        alarm_id=job.alarm_id,
+        level=job.level,
+        content=content,
+        created_at=now,
+    )
 
 
 def _check_kind(value: object, kind: type, name: str) -> None:

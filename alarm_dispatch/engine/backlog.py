@@ -41,6 +41,11 @@ class Backlog:
                 raise BacklogFullError(self._count, count, self._limit)
             self._count += count
 
+    def take(self, count: int) -> None:
+        """Count ``count`` deliveries that are here already, whether there is room or not."""
+        with self._lock:
+            self._count += count
+
     def reserve_or_wait(self, count: int, admitted: Callable[[], bool]) -> bool:
         """The same, and with no room: False, and ``admitted`` is called when there is, in turn.
 

@@ -40,6 +40,8 @@ class Engine:
     heap of those that wait for their next attempt.
     """
 
+    _told_at_close = "the dispatcher was closed before the next attempt"
+
     def __init__(self, settings: EngineSettings) -> None:
         self._loop = asyncio.get_running_loop()
         self._settings = settings
@@ -67,6 +69,9 @@ class Engine:
         """
         self._pending += 1
         job.submitted = self._loop.time()
+        self._enter(job)
+
+    def _enter(self, job: Job) -> None:
         lane = self._queues.lane_of(job.callback)
         if not job.level and not self._queues.wanted_by_fatal:
             # Unless more of them wait than can go at once: then they wait for each other.
@@ -75,13 +80,37 @@ class Engine:
             for older in lane.supersede(job.alarm_id):
                 lane.superseded += 1
                 state = older.state
-                self._report(older, None, DeliveryStatus.SUPERSEDED)
+                self._end_superseded(older, job, lane)
                 if state is JobState.WAITING:
                     self._timers.discard()
                 elif state is JobState.READY:
                     lane.discard()
-        if lane.push(job) and self._queues.make_ready(job, lane):
+        if lane.push(job) and self._make_ready(job, lane):
             self._serve()
+
+    # What an engine with an outbox does otherwise, as things must be written first.
+
+    def _make_ready(self, job: Job, lane: Lane) -> bool:
+        """Let the job, the first of its alarm, be sent when it is its turn; whether that may be now."""
+        return self._queues.make_ready(job, lane)
+
+    def _end_superseded(self, older: Job, newer: Job, lane: Lane) -> None:  # noqa: ARG002 - see there
+        """End a job that was taken out of the lane, as ``newer`` takes its place."""
+        self._report(older, None, DeliveryStatus.SUPERSEDED)
+
+    def _end_expired(self, job: Job, lane: Lane, error: BaseException) -> None:
+        """End a job that is too old, and is the first of its alarm."""
+        self._settle(job, lane, error)
+
+    async def _recorded(self, job: Job, attempt: Attempt, error: BaseException | None) -> bool:  # noqa: ARG002
+        """Note an attempt; False when the job is no longer ours."""
+        return True
+
+    def _lose(self, job: Job, lane: Lane | None) -> None:
+        """Others have the job now; only an engine with an outbox comes here."""
+
+    async def _let_go(self) -> None:
+        """Everything has ended: let go of what was held for it."""
 
     def add_now(self, job: Job) -> None:
         """Take in a job that waits for no other: the verification of a URL."""
@@ -113,7 +142,7 @@ class Engine:
             while (turn := self._queues.next(now := self._loop.time())) is not None:
                 job, lane, share = turn
                 if job.callback.max_age is not None and (too_old := expired(job, now)) is not None:
-                    self._settle(job, lane, too_old)
+                    self._end_expired(job, lane, too_old)
                     self._queues.bring_back(lane)
                     continue
                 lane.started(now, job)
@@ -180,7 +209,7 @@ class Engine:
         """
         number = len(job.attempts) + 1
         started, started_at = self._loop.time(), self._settings.clock.now()
-        if number == 1:
+        if number == 1 or (job.kept is not None and job.kept.earlier == number - 1):
             job.first_started = started
         outcome = await make_request(job, job.request(number), started + job.rules.timeout)
         ended = self._loop.time()
@@ -197,8 +226,15 @@ class Engine:
         fault = outcome.fault
         if fault is None and attempt.verdict not in _FINAL:
             attempt, fault = what_follows(
-                job, attempt, outcome.reply, ended, settings=self._settings, closing=self._closing
+                job,
+                attempt,
+                outcome.reply,
+                ended,
+                settings=self._settings,
+                closing=self._closing and job.kept is None,
             )
+        # Its place is free only when that is on disk: what arrives twice after a crash is what had a place.
+        ours = job.kept is None or await self._recorded(job, attempt, fault)
         job.attempts = (*job.attempts, attempt)
         if lane is not None:
             lane.ended(ended, job, answered=outcome.answered, confirmed=outcome.confirmed)
@@ -207,8 +243,12 @@ class Engine:
         if job.state is JobState.IN_FLIGHT:  # else it was settled without waiting for this
             job.state = JobState.WAITING
         self.tell(attempt)
-        if attempt.retry_in is None:
+        if not ours:
+            self._lose(job, lane)
+        elif attempt.retry_in is None:
             self._settle(job, lane, fault)
+        elif self._closing:
+            self._settle(job, lane, DispatcherClosedError(self._told_at_close))
         else:
             job.waited += attempt.retry_in
             self._timers.push(ended + attempt.retry_in, job)
@@ -230,8 +270,12 @@ class Engine:
         else:
             lane.failed += 1
         self._report(job, error)
+        self._go_on(following, lane)
+
+    def _go_on(self, following: Job | None, lane: Lane) -> None:
+        """An alarm's first job has left the lane; ``following`` is the next one of that alarm."""
         if following is not None:
-            self._queues.make_ready(following, lane)
+            self._make_ready(following, lane)
         elif not lane.pending:
             self._queues.rest(lane)
 
@@ -245,6 +289,9 @@ class Engine:
         self._settings.backlog.release()
         self.tell(delivery)
         job.ticket.settle(job.index, delivery)
+        self._wake_if_empty()
+
+    def _wake_if_empty(self) -> None:
         if not self._pending:
             for waiter in self._emptied:
                 if not waiter.done():
@@ -274,7 +321,7 @@ class Engine:
         is settled or about to be.
         """
         self._closing = True
-        closed = DispatcherClosedError("the dispatcher was closed before the next attempt")
+        closed = DispatcherClosedError(self._told_at_close)
         for item in self._timers.clear():
             if isinstance(item, Job) and item.state is JobState.WAITING:
                 self._settle(item, self._queues.lane_with(item), closed)
@@ -290,6 +337,7 @@ class Engine:
             # A transport that swallows its cancellation goes on by itself; the handle gets its end now.
             _log.warning("transport %r ignored its cancellation", job.transport)
             self._report(job, closed)
+        await self._let_go()
         await self._transports.aclose(_CANCEL_GRACE)
 
     async def _until_idle(self, timeout: float) -> None:  # noqa: ASYNC109 - handed on

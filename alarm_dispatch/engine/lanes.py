@@ -100,6 +100,23 @@ class Lane:
         self.pending -= len(dropped)
         return dropped
 
+    def withdraw(self) -> list[Job]:
+        """Take out all that are not in flight, oldest first of each alarm."""
+        taken = []
+        for alarm_id, head in list(self.heads.items()):
+            chain = list(_chain(head))
+            if head.state in (JobState.IN_FLIGHT, JobState.ENDING):
+                chain.remove(head)
+                head.next = head.tail = None
+            else:
+                del self.heads[alarm_id]
+            taken += chain
+        self.pending -= len(taken)
+        for queue in self.ready:
+            queue.clear()
+        self._stale = 0
+        return taken
+
     def discard(self) -> None:
         """Note that a ready job settled where it stands; such ones are taken out when they are the most."""
         self._stale += 1

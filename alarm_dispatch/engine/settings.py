@@ -10,6 +10,7 @@ from attrs import frozen
 from alarm_dispatch.clock import Clock
 from alarm_dispatch.delivery import Delivery
 from alarm_dispatch.engine.backlog import Backlog
+from alarm_dispatch.engine.keeping import KeepingSettings
 from alarm_dispatch.exchange import Attempt
 from alarm_dispatch.limits import Circuit
 
@@ -21,7 +22,10 @@ Hook = Callable[[Attempt | Delivery], None]
 
 @frozen(kw_only=True)
 class EngineSettings:
-    """What an engine goes by; ``limit`` is of requests in flight, ``max_retry_after`` in seconds."""
+    """What an engine goes by; ``limit`` is of requests in flight, ``max_retry_after`` in seconds.
+
+    ``keeping`` is None for an engine without an outbox.
+    """
 
     clock: Clock
     rng: random.Random
@@ -30,3 +34,4 @@ class EngineSettings:
     limit: int
     circuit: Circuit | None
     max_retry_after: float
+    keeping: KeepingSettings | None = None
