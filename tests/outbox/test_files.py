@@ -507,6 +507,21 @@ def test_replayed_contents_go_with_their_rows(path, sqlite_outbox):
     assert query(path, "SELECT count(*) FROM alarm_dispatch_content") == [(2,)]
 
 
+def test_a_number_is_never_given_twice(path, sqlite_outbox):
+    """Not even that of a replayed delivery that is gone: somebody may remember it."""
+    mine = worker(sqlite_outbox)
+    sqlite_outbox.enqueue([entry("a")], worker=mine, now=NOW)
+    sqlite_outbox.settle(mine, [ending("a", status=DEAD)], now=NOW)
+    sqlite_outbox.replay("a", now=NOW)
+    assert claimed(sqlite_outbox, mine) == ["a"]
+    sqlite_outbox.settle(mine, [ending("a", 2)], now=NOW)
+    sqlite_outbox.purge(at(1))
+
+    sqlite_outbox.enqueue([entry("b")], worker=mine, now=NOW)
+
+    assert query(path, "SELECT id, seq FROM alarm_dispatch_delivery") == [("b", 3)]
+
+
 def test_a_copied_file_is_an_outbox(path, tmp_path, sqlite_outbox):
     """After it was closed there is nothing beside it."""
     sqlite_outbox.enqueue([entry("a")], worker=None, now=NOW)
