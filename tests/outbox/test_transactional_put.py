@@ -158,6 +158,17 @@ def test_a_connection_to_another_file(tmp_path, sqlite_outbox):
         other.close()
 
 
+def test_a_file_that_neither_has_made_yet(tmp_path, sqlite_outbox):
+    """The first statement of a connection may be this one."""
+    own = sqlite3.connect(tmp_path / "alarms.db")
+
+    ids = sqlite_outbox.put(own, full_alarm(), GROUP)
+    own.commit()
+    own.close()
+
+    assert list(statuses(sqlite_outbox)) == list(ids)
+
+
 def test_a_locked_file_is_told(theirs, sqlite_outbox, tmp_path):
     """By the same errors as everywhere."""
     sqlite_outbox.create(theirs)
