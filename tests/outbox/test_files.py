@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -477,6 +478,24 @@ def test_workers_that_are_gone_are_forgotten(path, sqlite_outbox):
     sqlite_outbox.trim(now=at(5))
 
     assert query(path, "SELECT count(*) FROM alarm_dispatch_worker") == [(1,)]
+
+
+def test_a_lane_that_was_rolled_back(path, sqlite_outbox):
+    """Its number is not used for rows that come later: others would not find the lane."""
+    with contextlib.suppress(KeyError), sqlite_outbox.transaction():
+        sqlite_outbox.enqueue([entry("a")], worker=None, now=NOW)
+        raise KeyError
+    sqlite_outbox.enqueue([entry("b")], worker=None, now=NOW)
+
+    other = SqliteOutbox(path)
+    assert [one.entry.lane for one in other.list()] == [LANE]
+    other.close()
+
+
+def test_every_commit_reaches_the_disk(sqlite_outbox):
+    """Also where SQLite was built to do less."""
+    with sqlite_outbox._database.reading() as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
 def test_many_held_ones_are_not_all_remembered(sqlite_outbox, monkeypatch):

@@ -12,7 +12,7 @@ from alarm_dispatch.errors import BuildError, OutboxError, OutboxUnavailableErro
 from alarm_dispatch.outbox import LaneKey, SqliteOutbox
 
 from ..unit.made import alarm, full_alarm
-from .made import NOW, claimed, statuses, worker
+from .made import NOW, claimed, entry, statuses, worker
 
 GROUP = AlarmGroup(
     "oncall",
@@ -64,9 +64,11 @@ def test_they_are_rolled_back_with_the_users_rows(theirs, sqlite_outbox):
     theirs.rollback()
     assert list(sqlite_outbox.list()) == []
 
-    (one, _) = sqlite_outbox.put(theirs, full_alarm(), GROUP, now=NOW)
-    theirs.commit()
-    assert claimed(sqlite_outbox, worker(sqlite_outbox), 1, lane=LaneKey("oncall", "ops")) == [one]
+    lane = LaneKey("oncall", "ops")
+    sqlite_outbox.enqueue([entry("a", lane=lane)], worker=None, now=NOW)
+    other = SqliteOutbox(sqlite_outbox.path)
+    assert [one.entry.lane for one in other.list()] == [lane]
+    other.close()
 
 
 def test_the_first_statement_begins_a_transaction(theirs, sqlite_outbox):
