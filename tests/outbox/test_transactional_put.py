@@ -59,7 +59,8 @@ def test_they_commit_with_the_users_rows(theirs, sqlite_outbox, tmp_path):
 
 
 def test_they_are_rolled_back_with_the_users_rows(theirs, sqlite_outbox):
-    """And the names that the transaction would have given are not remembered."""
+    """And the lanes' numbers that it would have given are not used by what comes later."""
+    assert statuses(sqlite_outbox) == {}
     sqlite_outbox.put(theirs, full_alarm(), GROUP)
     theirs.rollback()
     assert list(sqlite_outbox.list()) == []
