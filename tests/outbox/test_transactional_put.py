@@ -151,9 +151,11 @@ def test_what_fails_undoes_only_its_own(theirs, sqlite_outbox):
     assert theirs.execute("SELECT count(*) FROM incident").fetchone() == (1,)
 
 
-def test_a_connection_to_another_file(tmp_path, sqlite_outbox):
+@pytest.mark.parametrize("made", [True, False])
+def test_a_connection_to_another_file(tmp_path, sqlite_outbox, made):
     """It would be put where nobody looks."""
-    list(sqlite_outbox.list())
+    if made:
+        list(sqlite_outbox.list())
     for path, shown in ((tmp_path / "other.db", "other.db"), (":memory:", "no file")):
         other = sqlite3.connect(path)
         with pytest.raises(OutboxError, match=shown):
