@@ -8,6 +8,7 @@ import secrets
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from alarm_dispatch.callbacks import AlarmGroup
 from alarm_dispatch.errors import OutboxError, OutboxUnavailableError
@@ -41,7 +42,8 @@ class SqliteOutbox(Ledger):
 
     The file and its tables are made when they are first needed.  It may be a user's own database: all
     tables' names begin with ``alarm_dispatch_``.  It is in WAL mode with ``synchronous=FULL``, so it cannot
-    be on a network's file system.  Neither URLs nor headers nor keys are written into it.
+    be on a network's file system.  Neither URLs nor headers nor keys are written into it.  A file that an
+    outbox made gives its free pages back; one that was there before uses them again.
 
     Settled deliveries are kept ``keep_settled`` seconds and at most ``max_settled`` of them, dead ones
     ``keep_dead`` and ``max_dead``.  ``busy_timeout`` is how many seconds another process is waited for.
@@ -164,7 +166,7 @@ class SqliteOutbox(Ledger):
         cursor = connection.cursor()
         cursor.row_factory = None
         theirs = next(row[2] for row in cursor.execute("PRAGMA database_list") if row[1] in {"main", b"main"})
-        if not theirs or not os.path.exists(self.path) or not os.path.samefile(theirs, self.path):  # noqa: PTH110, PTH121
+        if not theirs or not _same_file(os.fsdecode(theirs), self.path):
             shown = os.fsdecode(theirs) or "no file"
             raise OutboxError(f"the connection is to {shown}, and the outbox is {self.path}")
 
@@ -329,3 +331,10 @@ class SqliteOutbox(Ledger):
         if len(self._seqs) + len(seqs) > _REMEMBERED:
             self._seqs = {}
         self._seqs.update(seqs)
+
+
+def _same_file(one: str, other: str) -> bool:
+    try:
+        return Path(one).samefile(other)
+    except FileNotFoundError:  # SQLite makes a file when it is first used
+        return Path(one).resolve() == Path(other).resolve()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -479,6 +480,24 @@ def test_workers_that_are_gone_are_forgotten(path, sqlite_outbox):
     assert query(path, "SELECT count(*) FROM alarm_dispatch_worker") == [(1,)]
 
 
+def test_a_lane_that_was_rolled_back(path, sqlite_outbox):
+    """Its number is not used for rows that come later: others would not find the lane."""
+    with contextlib.suppress(KeyError), sqlite_outbox.transaction():
+        sqlite_outbox.enqueue([entry("a")], worker=None, now=NOW)
+        raise KeyError
+    sqlite_outbox.enqueue([entry("b")], worker=None, now=NOW)
+
+    other = SqliteOutbox(path)
+    assert [one.entry.lane for one in other.list()] == [LANE]
+    other.close()
+
+
+def test_every_commit_reaches_the_disk(sqlite_outbox):
+    """Also where SQLite was built to do less."""
+    with sqlite_outbox._database.reading() as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
 def test_many_held_ones_are_not_all_remembered(sqlite_outbox, monkeypatch):
     """The rest is looked up."""
     monkeypatch.setattr(sqlite, "_REMEMBERED", 3)
@@ -505,6 +524,21 @@ def test_replayed_contents_go_with_their_rows(path, sqlite_outbox):
     assert [one.entry.content for one in sqlite_outbox.list()] == [entry(name).content for name in "bac"]
     sqlite_outbox.purge(at(9))
     assert query(path, "SELECT count(*) FROM alarm_dispatch_content") == [(2,)]
+
+
+def test_a_number_is_never_given_twice(path, sqlite_outbox):
+    """Not even that of a replayed delivery that is gone: somebody may remember it."""
+    mine = worker(sqlite_outbox)
+    sqlite_outbox.enqueue([entry("a")], worker=mine, now=NOW)
+    sqlite_outbox.settle(mine, [ending("a", status=DEAD)], now=NOW)
+    sqlite_outbox.replay("a", now=NOW)
+    assert claimed(sqlite_outbox, mine) == ["a"]
+    sqlite_outbox.settle(mine, [ending("a", 2)], now=NOW)
+    sqlite_outbox.purge(at(1))
+
+    sqlite_outbox.enqueue([entry("b")], worker=mine, now=NOW)
+
+    assert query(path, "SELECT id, seq FROM alarm_dispatch_delivery") == [("b", 3)]
 
 
 def test_a_copied_file_is_an_outbox(path, tmp_path, sqlite_outbox):

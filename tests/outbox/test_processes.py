@@ -191,6 +191,16 @@ def test_a_child_has_a_connection_of_its_own(sqlite_outbox):
 
 @needs_fork
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_child_inherits_no_open_connection(sqlite_outbox):
+    """Its SQLite would take the parent's locks for its own, and so hold none."""
+    statuses(sqlite_outbox)
+
+    assert in_child(lambda: len(sqlite_outbox._database._links)) == "0"
+    assert statuses(sqlite_outbox) == {}
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_fork_within_a_transaction(sqlite_outbox):
     """It is the parent's: the child cannot end it, and has a connection of its own after it."""
     mine = worker(sqlite_outbox)

@@ -12,7 +12,7 @@ from alarm_dispatch.errors import BuildError, OutboxError, OutboxUnavailableErro
 from alarm_dispatch.outbox import LaneKey, SqliteOutbox
 
 from ..unit.made import alarm, full_alarm
-from .made import NOW, claimed, statuses, worker
+from .made import NOW, claimed, entry, statuses, worker
 
 GROUP = AlarmGroup(
     "oncall",
@@ -59,14 +59,17 @@ def test_they_commit_with_the_users_rows(theirs, sqlite_outbox, tmp_path):
 
 
 def test_they_are_rolled_back_with_the_users_rows(theirs, sqlite_outbox):
-    """And the names that the transaction would have given are not remembered."""
+    """And the lanes' numbers that it would have given are not used by what comes later."""
+    assert statuses(sqlite_outbox) == {}
     sqlite_outbox.put(theirs, full_alarm(), GROUP)
     theirs.rollback()
     assert list(sqlite_outbox.list()) == []
 
-    (one, _) = sqlite_outbox.put(theirs, full_alarm(), GROUP, now=NOW)
-    theirs.commit()
-    assert claimed(sqlite_outbox, worker(sqlite_outbox), 1, lane=LaneKey("oncall", "ops")) == [one]
+    lane = LaneKey("oncall", "ops")
+    sqlite_outbox.enqueue([entry("a", lane=lane)], worker=None, now=NOW)
+    other = SqliteOutbox(sqlite_outbox.path)
+    assert [one.entry.lane for one in other.list()] == [lane]
+    other.close()
 
 
 def test_the_first_statement_begins_a_transaction(theirs, sqlite_outbox):
@@ -148,14 +151,27 @@ def test_what_fails_undoes_only_its_own(theirs, sqlite_outbox):
     assert theirs.execute("SELECT count(*) FROM incident").fetchone() == (1,)
 
 
-def test_a_connection_to_another_file(tmp_path, sqlite_outbox):
+@pytest.mark.parametrize("made", [True, False])
+def test_a_connection_to_another_file(tmp_path, sqlite_outbox, made):
     """It would be put where nobody looks."""
-    list(sqlite_outbox.list())
+    if made:
+        list(sqlite_outbox.list())
     for path, shown in ((tmp_path / "other.db", "other.db"), (":memory:", "no file")):
         other = sqlite3.connect(path)
         with pytest.raises(OutboxError, match=shown):
             sqlite_outbox.put(other, full_alarm(), GROUP)
         other.close()
+
+
+def test_a_file_that_neither_has_made_yet(tmp_path, sqlite_outbox):
+    """The first statement of a connection may be this one."""
+    own = sqlite3.connect(tmp_path / "alarms.db")
+
+    ids = sqlite_outbox.put(own, full_alarm(), GROUP)
+    own.commit()
+    own.close()
+
+    assert list(statuses(sqlite_outbox)) == list(ids)
 
 
 def test_a_locked_file_is_told(theirs, sqlite_outbox, tmp_path):

@@ -106,6 +106,7 @@ def test_the_exported_names():
     """These names are what users rely on; every one of them can be had."""
     assert alarm_dispatch.testing.__all__ == [
         "LoopbackReceiver",
+        "MemoryOutbox",
         "MemoryReceiver",
         "ScriptedReceiver",
         "VirtualClock",
