@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from alarm_dispatch.delivery import Delivery, DeliveryStatus
+from alarm_dispatch.delivery import DeliveryStatus
 from alarm_dispatch.engine.attempt import make_request
 from alarm_dispatch.engine.decisions import expired, what_follows
 from alarm_dispatch.engine.lanes import Lane
 from alarm_dispatch.engine.pulse import Pulse
 from alarm_dispatch.engine.queues import Queues
 from alarm_dispatch.engine.settings import EngineSettings
+from alarm_dispatch.engine.settling import Settling
 from alarm_dispatch.engine.stats import DispatcherStats, figures
 from alarm_dispatch.engine.users import TransportsInUse
 from alarm_dispatch.engine.window import Share
@@ -33,7 +34,7 @@ _BUSY_TASKS = 4
 _TURNS_OF_A_TASK = 32
 
 
-class Engine:
+class Engine(Settling):
     """Serves jobs on one event loop; all methods are called on that loop.
 
     A job is in one place at a time: behind another of its alarm, in its lane's queue, in flight, or in the
@@ -43,15 +44,11 @@ class Engine:
     _told_at_close = "the dispatcher was closed before the next attempt"
 
     def __init__(self, settings: EngineSettings) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._settings = settings
+        super().__init__(settings)
         self._timers: TimerHeap[Job | Lane] = TimerHeap(self._loop, self._due, _counts)
         self._queues = Queues(settings.limit, settings.circuit, self._timers.push)
         self._transports = TransportsInUse(self._loop)
         self._tasks: dict[asyncio.Task[None], Job] = {}
-        self._counts = dict.fromkeys(DeliveryStatus, 0)
-        self._pending = 0
-        self._emptied: set[asyncio.Future[None]] = set()
         # A task that has made its attempt, and what it makes next.
         self._vacant: asyncio.Task[None] | None = None
         self._handed: tuple[Job, Lane | None, Share | None] | None = None
@@ -116,20 +113,6 @@ class Engine:
         """Take in a job that waits for no other: the verification of a URL."""
         self._pending += 1
         self._start(job, None, None)
-
-    def tell(self, event: Attempt | Delivery) -> None:
-        """Tell the hooks; what one of them raises is logged and harms nobody."""
-        for hook in self._settings.hooks:
-            try:
-                hook(event)
-            except BaseException:  # noqa: BLE001 - a hook only watches; what it raises is told in the log
-                _log.exception("hook %r raised on %s", hook, type(event).__name__)
-
-    def settle_unbuilt(self, delivery: Delivery) -> None:
-        """Count and tell a delivery that failed before it became a job."""
-        self._counts[delivery.status] += 1
-        self._settings.backlog.release()
-        self.tell(delivery)
 
     # -- whose turn it is
 
@@ -278,40 +261,6 @@ class Engine:
             self._make_ready(following, lane)
         elif not lane.pending:
             self._queues.rest(lane)
-
-    def _report(self, job: Job, error: BaseException | None, status: DeliveryStatus | None = None) -> None:
-        if job.state is JobState.SETTLED:
-            return
-        job.state = JobState.SETTLED
-        delivery = job.settled(error, status)
-        self._counts[delivery.status] += 1
-        self._pending -= 1
-        self._settings.backlog.release()
-        self.tell(delivery)
-        job.ticket.settle(job.index, delivery)
-        self._wake_if_empty()
-
-    def _wake_if_empty(self) -> None:
-        if not self._pending:
-            for waiter in self._emptied:
-                if not waiter.done():
-                    waiter.set_result(None)
-            self._emptied.clear()
-
-    async def drain(self, timeout: float | None) -> bool:  # noqa: ASYNC109 - it answers, others raise
-        """Wait until every job is settled; False when ``timeout`` seconds were over."""
-        if not self._pending:
-            return True
-        waiter = self._loop.create_future()
-        self._emptied.add(waiter)
-        try:
-            async with asyncio.timeout(timeout):
-                await waiter
-        except TimeoutError:
-            return False
-        finally:
-            self._emptied.discard(waiter)
-        return True
 
     async def close(self, timeout: float) -> None:  # noqa: ASYNC109 - it ends by itself, others may not
         """Take nothing more; let what is due go on for ``timeout`` seconds; then end everything.

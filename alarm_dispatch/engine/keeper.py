@@ -110,7 +110,7 @@ class Keeper:
     # -- what is told
 
     async def wrote(self, job: Job, attempt: Attempt, error: BaseException | None) -> bool:
-        """Note an attempt; False when the delivery is no longer ours, so that what follows is others' affair."""
+        """Note an attempt; False when the delivery is no longer ours."""
         kept = _kept(job)
         if attempt.retry_in is not None:
             due_at = self._clock.now() + timedelta(seconds=attempt.retry_in)
@@ -268,8 +268,7 @@ class Keeper:
             return  # it was told when it was asked for deliveries
         for stored in found:
             status = _STATUS.get(stored.status)
-            job = self._followed.pop(stored.entry.id, None) if status is not None else None
-            if job is not None:
+            if status is not None and (job := self._followed.pop(stored.entry.id, None)) is not None:
                 job.attempts = stored.attempts
                 error = OutboxError(stored.error) if stored.error else None
                 self._engine.end_followed(job, error, status)
