@@ -13,11 +13,14 @@ from alarm_dispatch.dispatcher.settings import (
     DispatcherSettings,
     close_timeout,
     enter,
+    enter_kept,
 )
 from alarm_dispatch.engine import DispatcherStats, Engine
-from alarm_dispatch.errors import DispatcherClosedError, WrongThreadError
+from alarm_dispatch.errors import DispatcherClosedError, OutboxError, WrongThreadError
 from alarm_dispatch.handles import AsyncHandle
+from alarm_dispatch.jobs import Job
 from alarm_dispatch.model import Alarm
+from alarm_dispatch.tickets import Ticket
 
 __all__ = ["AsyncDispatcher"]
 
@@ -32,6 +35,10 @@ class AsyncDispatcher(DispatcherSettings):
     :class:`~alarm_dispatch.transports.httpx.HttpxTransport`.  ``timeout`` (seconds), ``schedule`` and
     ``confirmation`` replace the formats' own rules.  ``hooks`` are told of every attempt and every
     settled delivery.  ``clock``, ``new_id`` and ``rng`` (which draws the jitter) are there for tests.
+
+    ``outbox`` keeps every delivery until it is settled: it is on disk when ``submit`` returns, and goes on
+    after a crash.  ``groups`` are those whose stored deliveries this dispatcher picks up, beside those that
+    it is given alarms for.
 
     ``limit`` is the number of requests in flight over all callbacks, ``backlog`` the number of unsettled
     deliveries.  ``circuit`` gives every callback without one of its own a
@@ -52,14 +59,31 @@ class AsyncDispatcher(DispatcherSettings):
         :class:`~alarm_dispatch.errors.DispatcherClosedError`.
         """
         engine = self._running()
-        ticket, prepared = self._preparation.alarm(alarm, group)
+        ticket, prepared = self._prepared(alarm, group)
         if wait:
             await self._room_for(len(prepared))
             engine = self._running()
         else:
             self._backlog.reserve(len(prepared))
-        enter(engine, ticket, prepared)
+        if self._keeping is None:
+            enter(engine, ticket, prepared)
+        else:
+            await self._put(engine, ticket, prepared)
         return AsyncHandle(ticket)
+
+    async def _put(self, engine: Engine, ticket: Ticket, prepared: list[Job | Delivery]) -> None:
+        on_disk: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def tell(error: OutboxError | None) -> None:
+            if on_disk.done():
+                return  # the submit was cancelled; what is on disk is sent all the same
+            if error is None:
+                on_disk.set_result(None)
+            else:
+                on_disk.set_exception(error)
+
+        enter_kept(engine, ticket, prepared, told=tell)
+        await on_disk
 
     async def _room_for(self, count: int) -> None:
         loop = asyncio.get_running_loop()
@@ -132,7 +156,7 @@ class AsyncDispatcher(DispatcherSettings):
                 self._start_afresh()  # what did not end with its loop does not count here
             self._loop, self._engine = loop, None
         if self._engine is None:
-            self._engine = Engine(self._settings)
+            self._engine = self._new_engine()
         elif self._engine.ended:
             raise DispatcherClosedError("the dispatcher ended when its tasks were cancelled")
         return self._engine

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import attrs
 
-from alarm_dispatch.callbacks import Overrides, check_transport
+from alarm_dispatch.callbacks import AlarmGroup, Overrides, check_transport
 from alarm_dispatch.clock import Clock, SystemClock
 from alarm_dispatch.confirmation import ConfirmationLike, confirmed_by
 from alarm_dispatch.delivery import Delivery
 from alarm_dispatch.engine import Engine, EngineSettings, Hook
 from alarm_dispatch.engine.backlog import Backlog
-from alarm_dispatch.errors import InvalidFieldError
+from alarm_dispatch.engine.durable import DurableEngine
+from alarm_dispatch.engine.keeping import KeepingSettings
+from alarm_dispatch.errors import InvalidFieldError, OutboxError
 from alarm_dispatch.exchange import Transport
 from alarm_dispatch.jobs import Job, Preparation
 from alarm_dispatch.limits import DEFAULT_MAX_RETRY_AFTER, Circuit, as_circuit
+from alarm_dispatch.model import Alarm
+from alarm_dispatch.outbox.base import Outbox
 from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.tickets import Ticket
 from alarm_dispatch.transports.httpx import HttpxTransport
@@ -31,6 +35,7 @@ __all__ = [
     "DispatcherSettings",
     "close_timeout",
     "enter",
+    "enter_kept",
 ]
 
 DEFAULT_LIMIT = 512
@@ -51,7 +56,7 @@ def _new_id() -> str:
 class DispatcherSettings:
     """What both dispatchers take."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a keyword of its own to the user
         self,
         *,
         transport: Transport | None = None,
@@ -63,8 +68,10 @@ class DispatcherSettings:
         circuit: Circuit | bool | None = None,
         max_retry_after: float = DEFAULT_MAX_RETRY_AFTER,
         hooks: Iterable[Hook] = (),
+        outbox: Outbox | None = None,
+        groups: Iterable[AlarmGroup] = (),
         clock: Clock | None = None,
-        new_id: Callable[[], str] = _new_id,
+        new_id: Callable[[], str] | None = None,
         rng: random.Random | None = None,
     ) -> None:
         check_transport(transport, "transport")
@@ -82,6 +89,8 @@ class DispatcherSettings:
             circuit=as_circuit(circuit, "circuit"),
             max_retry_after=_seconds(max_retry_after, "max_retry_after"),
         )
+        if new_id is None:
+            new_id = _new_id if outbox is None else self._new_id_in_order
         self._preparation = Preparation(
             defaults=Overrides(
                 timeout=timeout,
@@ -91,8 +100,29 @@ class DispatcherSettings:
             transport=transport or HttpxTransport(),
             clock=self._clock,
             new_id=new_id,
+            keeps=outbox is not None,
         )
+        self._keeping = _keeping(outbox, self._clock, self._preparation, groups)
         self._open()
+
+    def _new_id_in_order(self) -> str:
+        # Half of it is the time, so that ids made together stand together in an outbox's index.
+        return f"{int(self._clock.now().timestamp() * 1000) & 0xFFFFFFFFFFFF:012x}{os.urandom(6).hex()}"
+
+    def _new_engine(self) -> Engine:
+        """An engine for the running loop."""
+        if self._keeping is None:
+            return Engine(self._settings)
+        return DurableEngine(self._settings, self._keeping)
+
+    def _prepared(self, alarm: Alarm, group: AlarmGroup) -> tuple[Ticket, list[Job | Delivery]]:
+        """What there is to do for an alarm."""
+        found = self._preparation.alarm(alarm, group)
+        if self._keeping is not None:
+            self._keeping.learn(group)
+        elif any(callback.fallback is not None for callback in group.callbacks):
+            raise InvalidFieldError("Callback.fallback", "takes a dispatcher with an outbox")
+        return found
 
     def _start_afresh(self) -> None:
         """Forget the deliveries of a loop or a process that is gone."""
@@ -101,6 +131,22 @@ class DispatcherSettings:
 
     def _open(self) -> None:
         """Set up what each kind of dispatcher keeps beside the settings."""
+
+
+def _keeping(
+    outbox: Outbox | None, clock: Clock, preparation: Preparation, groups: Iterable[AlarmGroup]
+) -> KeepingSettings | None:
+    groups = tuple(groups)
+    if outbox is None:
+        if groups:
+            raise InvalidFieldError("groups", "picks up what an outbox holds, so give an outbox too")
+        return None
+    if not isinstance(outbox, Outbox):
+        raise InvalidFieldError("outbox", f"must be an outbox; a {type(outbox).__name__} is none")
+    for index, group in enumerate(groups):
+        if not isinstance(group, AlarmGroup):
+            raise InvalidFieldError(f"groups[{index}]", f"must be an AlarmGroup, not {type(group).__name__}")
+    return KeepingSettings(outbox, clock, preparation, groups)
 
 
 def _at_least_one(value: Any, name: str) -> int:
@@ -130,6 +176,39 @@ def enter(
             engine.add_now(item)
         else:
             engine.add(item)
+
+
+def enter_kept(
+    engine: Engine,
+    ticket: Ticket,
+    prepared: Sequence[Job | Delivery],
+    *,
+    stored: Callable[[OutboxError | None], object] = lambda _: None,
+    told: Callable[[OutboxError | None], object] = lambda _: None,
+) -> None:
+    """Put jobs into the engine's outbox; ``stored`` is told, on any thread, when they are on disk or why not.
+
+    ``told`` is told the same on the engine's loop.  What could not be built is settled then; when nothing
+    could be written, everything is, as failed.
+    """
+
+    def then(error: OutboxError | None) -> None:
+        told(error)
+        for index, item in enumerate(prepared):
+            if isinstance(item, Delivery):
+                engine.settle_unbuilt(item)
+                ticket.settle(index, item)
+            elif error is not None:
+                refused = item.settled(error)
+                engine.settle_unbuilt(refused)
+                ticket.settle(index, refused)
+
+    jobs = [item for item in prepared if isinstance(item, Job)]
+    if jobs and isinstance(engine, DurableEngine):
+        engine.put(jobs, stored, then)
+    else:
+        then(None)
+        stored(None)
 
 
 def close_timeout(error_type: type[BaseException] | None, normal: float) -> float:

@@ -18,9 +18,10 @@ from alarm_dispatch.dispatcher.settings import (
     DispatcherSettings,
     close_timeout,
     enter,
+    enter_kept,
 )
 from alarm_dispatch.engine import DispatcherStats, Engine
-from alarm_dispatch.errors import DispatcherClosedError, WrongThreadError
+from alarm_dispatch.errors import DispatcherClosedError, OutboxError, WrongThreadError
 from alarm_dispatch.handles import Handle
 from alarm_dispatch.loop_thread import LoopThread
 from alarm_dispatch.model import Alarm
@@ -43,6 +44,10 @@ class Dispatcher(DispatcherSettings):
     ``confirmation`` replace the formats' own rules.  ``hooks`` are told of every attempt and every
     settled delivery.  ``clock``, ``new_id`` and ``rng`` (which draws the jitter) are there for tests.
 
+    ``outbox`` keeps every delivery until it is settled: it is on disk when ``submit`` returns, and goes on
+    after a crash.  ``groups`` are those whose stored deliveries this dispatcher picks up, beside those that
+    it is given alarms for.
+
     ``limit`` is the number of requests in flight over all callbacks, ``backlog`` the number of unsettled
     deliveries.  ``circuit`` gives every callback without one of its own a
     :class:`~alarm_dispatch.limits.Circuit` (True: with the usual figures).  ``max_retry_after`` caps, in
@@ -62,8 +67,22 @@ class Dispatcher(DispatcherSettings):
         Raises :class:`~alarm_dispatch.errors.BacklogFullError` when too many deliveries are unsettled,
         TypeError for arguments of other kinds, and :class:`~alarm_dispatch.errors.DispatcherClosedError`.
         """
-        ticket, prepared = self._preparation.alarm(alarm, group)
-        self._post(len(prepared), enter, ticket, prepared)
+        ticket, prepared = self._prepared(alarm, group)
+        if self._keeping is None:
+            self._post(len(prepared), enter, ticket, prepared)
+        else:
+            on_disk: Future[None] = Future()
+
+            def tell(error: OutboxError | None) -> None:
+                if error is None:
+                    on_disk.set_result(None)
+                else:
+                    on_disk.set_exception(error)
+
+            entry = functools.partial(enter_kept, stored=tell)
+            self._post(len(prepared), entry, ticket, prepared)
+            if not self._in_own_thread():  # there it would wait for itself
+                on_disk.result()
         return Handle(ticket, self._in_own_thread)
 
     def dispatch(self, alarm: Alarm, group: AlarmGroup) -> DispatchReport:
@@ -147,7 +166,7 @@ class Dispatcher(DispatcherSettings):
 
     def _running_engine(self) -> Engine:
         if self._engine is None:
-            self._engine = Engine(self._settings)
+            self._engine = self._new_engine()
         return self._engine
 
     def _in_own_thread(self) -> bool:

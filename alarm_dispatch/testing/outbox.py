@@ -76,6 +76,9 @@ class MemoryOutbox:
     ``keep_settled`` and ``keep_dead`` are seconds, ``max_settled`` and ``max_dead`` counts.
     """
 
+    immediate = True
+    """It never waits for a disk, so that a dispatcher may call it on its event loop."""
+
     def __init__(
         self,
         *,
