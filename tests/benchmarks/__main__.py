@@ -28,7 +28,12 @@ MEASURES = (
     "waiting_cpu",
     "queue_cost",
     "payload_cost",
+    "outbox_throughput",
+    "outbox_submit",
     "outbox_store",
+    "outbox_dead",
+    "outbox_start",
+    "outbox_kills",
     "import_time",
 )
 

@@ -11,7 +11,7 @@ from typing import Any
 from .figures import Figure, Skipped, compared
 from .run import Receiver, Run
 
-__all__ = ["measure", "rates"]
+__all__ = ["measure", "processor", "rates"]
 
 # The client, what is below it (for information), the requests of a burst.
 _CASES = {"aiohttp": ("aiohttp_client", None, 4_000), "httpx": ("httpx_client", "httpx_transport", 800)}
@@ -23,7 +23,7 @@ def rates(answers: list[Any]) -> list[float]:
     return [answer["count"] / answer["seconds"] for answer in answers]
 
 
-def _processor(answers: list[Any]) -> float:
+def processor(answers: list[Any]) -> float:
     """Microseconds of CPU a request: the least of the rounds, which other work disturbs least."""
     return min(answer["cpu"] / answer["count"] for answer in answers) * 1e6
 
@@ -71,7 +71,7 @@ def _case(run: Run, receiver: Receiver, name: str, loop: str) -> Iterator[Figure
     if below is not None:
         pairs.append(("ours", "below", ", against its transport alone", None))
     for mine, theirs, suffix, target in pairs:
-        cost = _processor(answers[mine]), _processor(answers[theirs])
+        cost = processor(answers[mine]), processor(answers[theirs])
         yield compared(
             rates(answers[mine]),
             rates(answers[theirs]),

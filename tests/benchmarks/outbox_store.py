@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import itertools
 import tempfile
 import time
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from alarm_dispatch import Attempt, Verdict
-from alarm_dispatch.alarm_json import dump_alarm
-from alarm_dispatch.outbox import Ending, Entry, LaneKey, SqliteOutbox, StoredStatus
+from alarm_dispatch.outbox import Ending, LaneKey, SqliteOutbox, StoredStatus
 
-from .alarms import NOW, alarms
+from .alarms import NOW
 from .figures import Figure, Skipped, compared
 from .run import Run, Stopwatch
+from .stored import entries
 
 __all__ = ["measure"]
 
@@ -30,8 +30,7 @@ class _Filled:
 
     def __init__(self, path: Path, rows: int, *, settled: bool) -> None:
         self.outbox = SqliteOutbox(path)
-        self._content = dump_alarm(alarms(1)[0])
-        self._number = 0
+        self._entries = entries(10**9, [_LANE], NOW)
         self._attempt = Attempt(
             number=1, started_at=NOW, duration=0.0123, verdict=Verdict.CONFIRMED, status_code=200
         )
@@ -47,21 +46,10 @@ class _Filled:
     def put(self, count: int, worker: str | None, *, settled: bool = False) -> None:
         """Put so many, each of an alarm of its own."""
         with self.outbox.transaction():
-            batch = [self._entry() for _ in range(count)]
+            batch = list(itertools.islice(self._entries, count))
             self.outbox.enqueue(batch, worker=worker, now=NOW)
             if settled and worker is not None:
                 self.outbox.settle(worker, [self._ending(one.id) for one in batch], now=NOW)
-
-    def _entry(self) -> Entry:
-        self._number += 1
-        return Entry(
-            id=f"{self._number:012x}{os.urandom(6).hex()}",
-            lane=_LANE,
-            alarm_id=f"alarm-{self._number}",
-            level=2,
-            content=self._content,
-            created_at=NOW,
-        )
 
     def _ending(self, delivery_id: str) -> Ending:
         return Ending(id=delivery_id, status=StoredStatus.DELIVERED, attempt=self._attempt, number=1)

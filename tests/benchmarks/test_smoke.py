@@ -12,7 +12,16 @@ from .figures import compared, table
 from .run import Run
 
 # Each takes a second or less; the others are built of the same pieces.
-_SMOKED = ["many_callbacks", "waiting_cpu", "payload_cost", "outbox_store"]
+_SMOKED = [
+    "many_callbacks",
+    "waiting_cpu",
+    "payload_cost",
+    "outbox_throughput",
+    "outbox_submit",
+    "outbox_store",
+    "outbox_dead",
+    "outbox_start",
+]
 
 
 @pytest.mark.parametrize("name", MEASURES)
