@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 from attrs import define, field
 
 from alarm_dispatch.clock import Clock
+from alarm_dispatch.engine.gathering import Gathering
 from alarm_dispatch.errors import OutboxError
 from alarm_dispatch.outbox.base import Ending, Entry, Outbox, Retry
 
@@ -26,8 +27,6 @@ LEASE = 30.0
 """Seconds for which a dispatcher may be gone before others take what it holds."""
 
 _EXTENDED_EVERY = timedelta(seconds=LEASE / 3)
-# How much is written in one step at most, so that nothing waits long for the others.
-_MOST_AT_ONCE = 1_024
 # Seconds until what could not be written is tried again: a disk may be full for long.
 _AGAIN = 1.0
 _END: Final = object()
@@ -59,11 +58,9 @@ class _Batch:
     puts: list[_Put] = field(factory=list)
     changes: list[_Change] = field(factory=list)
     questions: list[_Question] = field(factory=list)
-    size: int = 0
 
     def add(self, note: _Put | _Change | _Question) -> None:
         """Put it to its kind."""
-        self.size += 1
         if isinstance(note, _Change):
             self.changes.append(note)
         elif isinstance(note, _Put):
@@ -88,7 +85,8 @@ class Journal:
         self._clock = clock
         self._lost = lost
         self._loop = asyncio.get_running_loop()
-        self._notes: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._notes: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
+        self._gathering: Gathering[Any] = Gathering(self._loop, self._notes.put)
         self._unwritten: list[_Change] = []
         self._failing = False
         self._worker = ""
@@ -125,6 +123,7 @@ class Journal:
     def end(self) -> None:
         """Write what there is, if it can be written, and give the worker's lease back."""
         self._take(_END)
+        self._gathering.flush()
 
     async def ended(self, timeout: float) -> None:  # noqa: ASYNC109 - handed on
         """Wait until that is done."""
@@ -132,9 +131,11 @@ class Journal:
             await self._loop.run_in_executor(None, self._thread.join, timeout)
 
     def _take(self, note: Any) -> None:
-        self._notes.put(note)
-        if self._thread is None:
-            self._turn()
+        if self._thread is not None:
+            self._gathering.add(note)
+            return
+        self._notes.put([note])
+        self._turn()
 
     # -- on the journal's own thread
 
@@ -143,7 +144,7 @@ class Journal:
             pass
 
     def _turn(self) -> bool:
-        batch, going = self._gathered()
+        batch, going, handed = self._gathered()
         try:
             self._keep_lease()
         except OutboxError as error:
@@ -154,25 +155,23 @@ class Journal:
             self._answer(question)
         if not going:
             self._leave()
-        if self._told:
+        if self._told or handed:
             told, self._told = self._told, []
-            self._on_loop(told)
+            self._on_loop(told, handed)
         return going
 
-    def _gathered(self) -> tuple[_Batch, bool]:
-        """What is to be written, as soon as there is any, and whether there may be more."""
+    def _gathered(self) -> tuple[_Batch, bool, bool]:
+        """What is to be written when there is any; whether there may be more, and whether it is new."""
         unwritten, self._unwritten = self._unwritten, []
         batch = _Batch(changes=unwritten)
-        patience = _AGAIN if unwritten else _EXTENDED_EVERY.total_seconds()
-        with contextlib.suppress(queue.Empty):
-            note = self._notes.get(timeout=patience)
-            while note is not _END:
+        try:
+            notes = self._notes.get(timeout=_AGAIN if unwritten else _EXTENDED_EVERY.total_seconds())
+        except queue.Empty:
+            return batch, True, False
+        for note in notes:
+            if note is not _END:
                 batch.add(note)
-                if batch.size == _MOST_AT_ONCE:
-                    return batch, True
-                note = self._notes.get_nowait()
-            return batch, False
-        return batch, True
+        return batch, notes[-1] is not _END, True
 
     def _keep_lease(self) -> None:
         now = self._clock.now()
@@ -244,12 +243,17 @@ class Journal:
     def _tell(self, then: Callable[[Any], object], answer: Any) -> None:
         self._told.append(lambda: then(answer))
 
-    def _on_loop(self, told: list[Callable[[], object]]) -> None:
+    def _on_loop(self, told: list[Callable[[], object]], handed: bool) -> None:
         if self._thread is None:
             _call_all(told)
             return
         with contextlib.suppress(RuntimeError):  # the loop was closed without the dispatcher
-            self._loop.call_soon_threadsafe(_call_all, told)
+            self._loop.call_soon_threadsafe(self._tell_all, told, handed)
+
+    def _tell_all(self, told: list[Callable[[], object]], handed: bool) -> None:
+        _call_all(told)
+        if handed:
+            self._gathering.written()
 
 
 def _call_all(told: list[Callable[[], object]]) -> None:
