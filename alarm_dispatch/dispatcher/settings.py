@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from alarm_dispatch.callbacks import AlarmGroup, Overrides, check_transport
 from alarm_dispatch.clock import Clock, SystemClock
 from alarm_dispatch.confirmation import ConfirmationLike, confirmed_by
 from alarm_dispatch.delivery import Delivery
+from alarm_dispatch.dispatcher.ids import DeliveryIds
 from alarm_dispatch.engine import Engine, EngineSettings, Hook
 from alarm_dispatch.engine.backlog import Backlog
 from alarm_dispatch.engine.durable import DurableEngine
@@ -46,11 +46,6 @@ DEFAULT_BACKLOG = 200_000
 
 DEFAULT_CLOSE_TIMEOUT = 10.0
 """Seconds that due deliveries get when a dispatcher is closed."""
-
-
-def _new_id() -> str:
-    # As long as the ids in the Tencent document; os.urandom under it is safe after a fork.
-    return os.urandom(12).hex()
 
 
 class DispatcherSettings:
@@ -90,7 +85,7 @@ class DispatcherSettings:
             max_retry_after=_seconds(max_retry_after, "max_retry_after"),
         )
         if new_id is None:
-            new_id = _new_id if outbox is None else self._new_id_in_order
+            new_id = DeliveryIds(None if outbox is None else self._clock)
         self._preparation = Preparation(
             defaults=Overrides(
                 timeout=timeout,
@@ -104,10 +99,6 @@ class DispatcherSettings:
         )
         self._keeping = _keeping(outbox, self._clock, self._preparation, groups)
         self._open()
-
-    def _new_id_in_order(self) -> str:
-        # Half of it is the time, so that ids made together stand together in an outbox's index.
-        return f"{int(self._clock.now().timestamp() * 1000) & 0xFFFFFFFFFFFF:012x}{os.urandom(6).hex()}"
 
     def _new_engine(self) -> Engine:
         """An engine for the running loop."""
