@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 from collections.abc import Callable
@@ -36,8 +35,10 @@ def json_text(value: Any) -> str:
 def tolerant_json(value: Any) -> str:
     """The same for texts from anywhere: a lone surrogate, which UTF-8 cannot carry, is escaped."""
     if orjson is not None:
-        with contextlib.suppress(TypeError):
+        try:
             return orjson.dumps(value).decode()
+        except TypeError:
+            pass
     return _escape(value)
 
 

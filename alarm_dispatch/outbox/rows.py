@@ -49,7 +49,8 @@ def moment(microseconds: int) -> datetime:
 
 def checksum(entry: Entry) -> int:
     """A CRC over all that decides what is sent."""
-    names = "\n".join((entry.id, *entry.lane, entry.alarm_id, str(entry.created_at.timestamp())))
+    group, callback = entry.lane
+    names = f"{entry.id}\n{group}\n{callback}\n{entry.alarm_id}\n{entry.created_at.timestamp()}"
     return zlib.crc32(names.encode(errors="replace"), zlib.crc32(entry.content))
 
 
