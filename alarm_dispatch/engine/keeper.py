@@ -38,6 +38,8 @@ _log = logging.getLogger("alarm_dispatch")
 # run out between two looks, and few enough that a million that wait do not fill the memory.
 _ROOM = 64
 _TIMES_LIMIT = 4
+# And of all lanes together in one look, one of each at least: to make them into jobs takes the loop a while.
+_AT_A_TIME = 256
 # Seconds between two looks at what others have put.
 _LOOK = 0.5
 # Seconds between two small steps of removing what is kept no longer.
@@ -207,6 +209,8 @@ class Keeper:
             for lane, limit in self._settings.lanes()
             if (wanted := _room(limit) - self._taken[lane]) > 0
         }
+        share = max(1, _AT_A_TIME // max(1, len(room)))
+        room = {lane: min(wanted, share) for lane, wanted in room.items()}
         now = self._clock.now()
         self._journal.ask(lambda worker: self._outbox.claim(worker, room, now=now), self._claimed)
         if self._followed:
