@@ -23,6 +23,7 @@ from .stored import leave_unsettled
 __all__ = ["measure"]
 
 _LONGEST = 60.0
+_WATCHED = 1.0  # seconds from then on for which the memory is watched
 _SECONDS, _MEGABYTES = 1.0, 100.0
 
 
@@ -59,7 +60,7 @@ def _peak() -> int:
     return int(line.split()[1]) * 1024
 
 
-async def _start(file: str, callbacks: int) -> None:
+async def _start(file: str, callbacks: int, watched: float) -> None:
     transport, opened = _TellsFirst(), time.perf_counter()
     async with asyncio.timeout(_LONGEST):
         async with AsyncDispatcher(
@@ -67,8 +68,9 @@ async def _start(file: str, callbacks: int) -> None:
         ) as dispatcher:
             await transport.asked.wait()
             took = time.perf_counter() - opened
-            await asyncio.sleep(1.0)  # what it takes at first is in memory then
-            print(json.dumps({"at": time.time() - 1.0, "opened": took, "peak": _peak()}), flush=True)
+            at = time.time()
+            await asyncio.sleep(watched)
+            print(json.dumps({"at": at, "opened": took, "peak": _peak()}), flush=True)
             await dispatcher.close(0)
 
 
@@ -82,11 +84,8 @@ def measure(run: Run) -> Iterator[Figure | Skipped]:
             outbox = SqliteOutbox(file)
             leave_unsettled(outbox, rows, _group(callbacks), datetime.now(UTC))
             outbox.close()
-            arguments = [
-                str(file),
-                str(callbacks),
-                "-" if run.cores.sender is None else str(run.cores.sender),
-            ]
+            core = "-" if run.cores.sender is None else str(run.cores.sender)
+            arguments = [str(file), str(callbacks), str(_WATCHED * run.scale), core]
 
             def start(arguments: list[str] = arguments) -> dict[str, float]:
                 began = time.time()
@@ -122,5 +121,5 @@ def measure(run: Run) -> Iterator[Figure | Skipped]:
 
 
 if __name__ == "__main__":
-    pin(int(sys.argv[3]) if sys.argv[3] != "-" else None)
-    asyncio.run(_start(sys.argv[1], int(sys.argv[2])))
+    pin(int(sys.argv[4]) if sys.argv[4] != "-" else None)
+    asyncio.run(_start(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))

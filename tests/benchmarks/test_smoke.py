@@ -34,7 +34,7 @@ def test_a_measure_says_what_it_bounds(name):
 
 def test_the_harness_runs(capsys):
     """With the least counts, one round, and the figures in both forms."""
-    run = Run(scale=0.001, rounds=1, quiet=True)
+    run = Run(scale=0.001, rounds=1, quiet=True, loops=("asyncio",))
 
     results = results_of(run, _SMOKED)
 
