@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from alarm_dispatch.outbox.base import Ending, Retry
+from alarm_dispatch.outbox.sql import ROW_BATCHES
 
 __all__ = ["rounds", "worker_number"]
 
@@ -21,13 +22,13 @@ def worker_number(worker: str) -> int:
 
 
 def rounds(items: Sequence[_T]) -> Iterator[list[_T]]:
-    """The items in batches that have each delivery once: what happened to it first comes first."""
+    """The items in batches for one statement, each delivery once: what happened to it first comes first."""
     rest = list(items)
     while rest:
         batch: dict[str, _T] = {}
         later = []
         for item in rest:
-            if item.id in batch:
+            if item.id in batch or len(batch) == ROW_BATCHES[-1]:
                 later.append(item)
             else:
                 batch[item.id] = item

@@ -22,7 +22,7 @@ from alarm_dispatch.outbox.base import Entry, LaneKey
 from alarm_dispatch.outbox.rows import checksum, microseconds
 from alarm_dispatch.states import rank_of
 
-__all__ = ["LaneNumbers", "answer", "entries_of", "ids_for", "new_id", "put_entries"]
+__all__ = ["LaneNumbers", "answer", "entries_of", "filled", "ids_for", "new_id", "put_entries"]
 
 
 def new_id(now: datetime) -> str:
@@ -130,7 +130,7 @@ def put_entries(
         for entry in part:
             if (seq := seqs.get(entry.id)) is not None:
                 parameters += (seq, checksum(entry), entry.content)
-        _filled(cursor, sql.put_content, parameters, 3)
+        filled(cursor, sql.put_content, parameters, 3)
         held: set[int] = set()
         if worker:
             found = {"first": min(seqs.values()), "last": max(seqs.values()), "worker": worker}
@@ -164,7 +164,7 @@ def _put_rows(
             entry.id, lane, entry.alarm_id, entry.level, created_at, entry.origin, passed, chain in chains,
         )  # fmt: skip
         chains.add(chain)
-    inserted, last = _filled(cursor, sql.put_rows, parameters, 8, first=3)
+    inserted, last = filled(cursor, sql.put_rows, parameters, 8, first=3)
     if inserted == len(part):
         return {entry.id: last - inserted + place for place, entry in enumerate(part, start=1)}
     if not inserted:
@@ -177,7 +177,7 @@ def _put_rows(
     return seqs
 
 
-def _filled(
+def filled(
     cursor: sqlite3.Cursor,
     statement: Callable[[int], str],
     parameters: list[object],

@@ -21,6 +21,7 @@ __all__ = [
     "checksum",
     "microseconds",
     "moment",
+    "plain_text",
     "replay_line",
 ]
 
@@ -67,6 +68,11 @@ def attempt_line(attempt: Attempt) -> str:
         attempt.retry_in,
     )
     return tolerant_json(fields) + "\n"
+
+
+def plain_text(text: str) -> str:
+    """The text without what SQLite does not take: a lone surrogate, and NUL, at which it would end."""
+    return text.replace("\0", "�").encode(errors="replace").decode()
 
 
 def replay_line(now: int) -> str:

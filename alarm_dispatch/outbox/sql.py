@@ -22,15 +22,15 @@ __all__ = [
     "NEW_LANE",
     "NEW_SEQS",
     "REFUSED",
-    "RETRY",
     "ROW_BATCHES",
     "SEQS",
-    "SETTLE",
     "TAKE",
     "TAKEABLE",
     "WITH_CONTENT",
     "put_content",
     "put_rows",
+    "retry",
+    "settle",
 ]
 
 # A batch is one statement and its answer one row, since sqlite3 lets go of the interpreter's lock in every
@@ -256,38 +256,36 @@ TAKE = f"""
 
 # -- attempts and ends
 
-# A batch's rows are seq, the number before and after, the lines for the history, and what else is set.
-_FENCE = f"""
-    alarm_dispatch_delivery.seq = b.seq AND status = 0 AND owner = :worker AND number = b.before
-        AND EXISTS ({LIVE})
+# Parameters: the worker's number, now, the call; then for each seq, the number before and after, the lines
+# for the history, and what else is set.
+_FENCE = """
+    alarm_dispatch_delivery.seq = b.column1 AND status = 0 AND owner = ?1 AND number = b.column2
+        AND EXISTS (SELECT 1 FROM alarm_dispatch_worker WHERE id = ?1 AND expires_at > ?2)
 """
 
-SETTLE = f"""
-    UPDATE alarm_dispatch_delivery
-    SET status = b.ended_as, settled_at = :now, head = 0, owner = 0, number = b.after,
-        history = history || b.lines, error = b.fault, step = :step
-    FROM (
-        SELECT json_extract(value, '$[0]') AS seq, json_extract(value, '$[1]') AS before,
-            json_extract(value, '$[2]') AS after, json_extract(value, '$[3]') AS lines,
-            json_extract(value, '$[4]') AS ended_as, json_extract(value, '$[5]') AS fault
-        FROM json_each(:batch)
-        LIMIT -1
-    ) AS b
-    WHERE {_FENCE}
-"""  # noqa: S608 - made of constants
 
-RETRY = f"""
-    UPDATE alarm_dispatch_delivery
-    SET number = b.after, history = history || b.lines, due_at = b.next_at, set_at = :now, step = :step
-    FROM (
-        SELECT json_extract(value, '$[0]') AS seq, json_extract(value, '$[1]') AS before,
-            json_extract(value, '$[2]') AS after, json_extract(value, '$[3]') AS lines,
-            json_extract(value, '$[4]') AS next_at
-        FROM json_each(:batch)
-        LIMIT -1
-    ) AS b
-    WHERE {_FENCE}
-"""  # noqa: S608 - made of constants
+@cache
+def settle(rows: int) -> str:
+    """Note so many ends; the columns that are left are the status and our fault."""
+    return f"""
+        UPDATE alarm_dispatch_delivery
+        SET step = ?3, settled_at = ?2, head = 0, owner = 0, number = b.column3,
+            history = history || b.column4, status = b.column5, error = b.column6
+        FROM (SELECT * FROM (VALUES {_values(rows, 6)}) LIMIT -1) AS b
+        WHERE {_FENCE}
+    """  # noqa: S608 - made of numbers
+
+
+@cache
+def retry(rows: int) -> str:
+    """Note so many attempts; the column that is left is when the next one is due."""
+    return f"""
+        UPDATE alarm_dispatch_delivery
+        SET step = ?3, set_at = ?2, number = b.column3, history = history || b.column4, due_at = b.column5
+        FROM (SELECT * FROM (VALUES {_values(rows, 5)}) LIMIT -1) AS b
+        WHERE {_FENCE}
+    """  # noqa: S608 - made of numbers
+
 
 # Which of them that statement did not write.
 REFUSED = """

@@ -6,7 +6,7 @@ import contextlib
 import os
 import secrets
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,8 +19,16 @@ from alarm_dispatch.outbox.base import Claim, Ending, Entry, LaneKey, Retry
 from alarm_dispatch.outbox.batches import rounds, worker_number
 from alarm_dispatch.outbox.database import Database, saved, told
 from alarm_dispatch.outbox.ledger import Ledger, rows_of
-from alarm_dispatch.outbox.putting import LaneNumbers, answer, entries_of, ids_for, new_id, put_entries
-from alarm_dispatch.outbox.rows import STATUS_CODES, attempt_line, microseconds, moment
+from alarm_dispatch.outbox.putting import (
+    LaneNumbers,
+    answer,
+    entries_of,
+    filled,
+    ids_for,
+    new_id,
+    put_entries,
+)
+from alarm_dispatch.outbox.rows import STATUS_CODES, attempt_line, microseconds, moment, plain_text
 from alarm_dispatch.outbox.schema import are_current, ensure_tables
 
 __all__ = ["SqliteOutbox"]
@@ -255,7 +263,7 @@ class SqliteOutbox(Ledger):
                     )
                     for one in batch
                 }
-                refused.update(self._write(cursor, sql.RETRY, worker, rows, now)[1])
+                refused.update(self._write(cursor, sql.retry, worker, rows, now)[1])
         return refused
 
     def settle(self, worker: str, endings: Sequence[Ending], *, now: datetime) -> Collection[str]:
@@ -269,11 +277,11 @@ class SqliteOutbox(Ledger):
                         one.number,
                         "" if one.attempt is None else attempt_line(one.attempt),
                         STATUS_CODES[one.status],
-                        one.error.replace("\0", "�"),
+                        plain_text(one.error),
                     )
                     for one in batch
                 }
-                seqs, refused_now = self._write(cursor, sql.SETTLE, worker, rows, now)
+                seqs, refused_now = self._write(cursor, sql.settle, worker, rows, now)
                 refused.update(refused_now)
                 if seqs:
                     heads = {
@@ -297,22 +305,24 @@ class SqliteOutbox(Ledger):
     def _write(
         self,
         cursor: sqlite3.Cursor,
-        statement: str,
+        statement: Callable[[int], str],
         worker: str,
         rows: Mapping[str, tuple[object, ...]],
         now: datetime,
     ) -> tuple[list[int], set[str]]:
         """Write the rows that the worker may write; their seqs, and the ids of the others."""
         seqs = self._known(cursor, rows)
-        batch = [(seqs[delivery_id], *row) for delivery_id, row in rows.items() if delivery_id in seqs]
         refused = {delivery_id for delivery_id in rows if delivery_id not in seqs}
-        if not batch:
+        if not seqs:
             return [], refused
         step = secrets.randbits(62)
-        asked = {"worker": worker_number(worker), "now": microseconds(now), "step": step}
-        cursor.execute(statement, {**asked, "batch": tolerant_json(batch)})
+        parameters: list[object] = [worker_number(worker), microseconds(now), step]
+        for delivery_id, seq in seqs.items():
+            parameters += (seq, *rows[delivery_id])
+        columns = (len(parameters) - 3) // len(seqs)
+        count, _ = filled(cursor, statement, parameters, columns, first=3)
         written = list(seqs.values())
-        if cursor.rowcount != len(batch):
+        if count != len(seqs):
             not_written = set(answer(cursor, sql.REFUSED, {"seqs": tolerant_json(written), "step": step}))
             refused.update(delivery_id for delivery_id, seq in seqs.items() if seq in not_written)
             written = [seq for seq in written if seq not in not_written]

@@ -125,6 +125,18 @@ def test_a_large_batch(outbox):
     assert list(statuses(outbox)) == [one.id for one in entries]
 
 
+def test_a_large_batch_of_ends(outbox):
+    """Each is noted once, one that was tried before in its order."""
+    mine = worker(outbox)
+    names = [f"{number:04}" for number in range(1_100)]
+    outbox.enqueue([entry(name) for name in names], worker=mine, now=NOW)
+
+    assert not outbox.retry_at(mine, [retry(name, 1, 5) for name in names], now=NOW)
+    assert not outbox.settle(mine, [ending(name, 2) for name in names], now=at(5))
+
+    assert {(one.status, len(one.attempts)) for one in outbox.list()} == {(DELIVERED, 2)}
+
+
 def test_nothing_is_a_batch(outbox):
     """As is a question about nothing."""
     mine = worker(outbox)

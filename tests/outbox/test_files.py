@@ -553,6 +553,17 @@ def test_a_copied_file_is_an_outbox(path, tmp_path, sqlite_outbox):
     other.close()
 
 
+def test_texts_that_sqlite_does_not_take(sqlite_outbox):
+    """A fault that tells half a character, or a NUL, is told without it."""
+    mine = worker(sqlite_outbox)
+    sqlite_outbox.enqueue([entry("a")], worker=mine, now=NOW)
+
+    refused = sqlite_outbox.settle(mine, [ending("a", 1, DEAD, error="ours\0: \ud800x")], now=NOW)
+
+    assert not refused
+    assert next(sqlite_outbox.list()).error == "ours�: ?x"
+
+
 def test_times_beyond_the_calendar():
     """Rows hold integers, whatever they are."""
     assert rows.microseconds(rows.moment(12_345)) == 12_345
