@@ -57,6 +57,13 @@ class TimerHeap(Generic[_T]):
             heapq.heapify(self._heap)
             self._stale = 0
 
+    def sweep(self) -> None:
+        """Take out at once what no longer counts, so that it may be put in again for another time."""
+        self._heap = [entry for entry in self._heap if self._lives(entry[2])]
+        heapq.heapify(self._heap)
+        self._stale = 0
+        self._set_timer()
+
     def clear(self) -> list[_T]:
         """Forget everything, and tell what it was."""
         items = [item for _, _, item in self._heap]

@@ -16,7 +16,7 @@ from alarm_dispatch.dispatcher.settings import (
     enter_kept,
 )
 from alarm_dispatch.engine import DispatcherStats, Engine
-from alarm_dispatch.errors import DispatcherClosedError, OutboxError, WrongThreadError
+from alarm_dispatch.errors import AlarmDispatchError, DispatcherClosedError, WrongThreadError
 from alarm_dispatch.handles import AsyncHandle
 from alarm_dispatch.jobs import Job
 from alarm_dispatch.model import Alarm
@@ -38,7 +38,8 @@ class AsyncDispatcher(DispatcherSettings):
 
     ``outbox`` keeps every delivery until it is settled: it is on disk when ``submit`` returns, and goes on
     after a crash.  ``groups`` are those whose stored deliveries this dispatcher picks up, beside those that
-    it is given alarms for.
+    it is given alarms for.  ``lease`` is for how many seconds it may be gone before others on the same outbox
+    take over what it holds.
 
     ``limit`` is the number of requests in flight over all callbacks, ``backlog`` the number of unsettled
     deliveries.  ``circuit`` gives every callback without one of its own a
@@ -74,7 +75,7 @@ class AsyncDispatcher(DispatcherSettings):
     async def _put(self, engine: Engine, ticket: Ticket, prepared: list[Job | Delivery]) -> None:
         on_disk: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        def tell(error: OutboxError | None) -> None:
+        def tell(error: AlarmDispatchError | None) -> None:
             if on_disk.done():
                 return  # the submit was cancelled; what is on disk is sent all the same
             if error is None:

@@ -16,8 +16,8 @@ from alarm_dispatch.dispatcher.ids import DeliveryIds
 from alarm_dispatch.engine import Engine, EngineSettings, Hook
 from alarm_dispatch.engine.backlog import Backlog
 from alarm_dispatch.engine.durable import DurableEngine
-from alarm_dispatch.engine.keeping import KeepingSettings
-from alarm_dispatch.errors import InvalidFieldError, OutboxError
+from alarm_dispatch.engine.keeping import LEASE, KeepingSettings
+from alarm_dispatch.errors import AlarmDispatchError, InvalidFieldError
 from alarm_dispatch.exchange import Transport
 from alarm_dispatch.jobs import Job, Preparation
 from alarm_dispatch.limits import DEFAULT_MAX_RETRY_AFTER, Circuit, as_circuit
@@ -65,6 +65,7 @@ class DispatcherSettings:
         hooks: Iterable[Hook] = (),
         outbox: Outbox | None = None,
         groups: Iterable[AlarmGroup] = (),
+        lease: float = LEASE,
         clock: Clock | None = None,
         new_id: Callable[[], str] | None = None,
         rng: random.Random | None = None,
@@ -97,7 +98,9 @@ class DispatcherSettings:
             new_id=new_id,
             keeps=outbox is not None,
         )
-        self._keeping = _keeping(outbox, self._clock, self._preparation, groups)
+        if _seconds(lease, "lease") == 0:
+            raise InvalidFieldError("lease", "must be more than 0 seconds")
+        self._keeping = _keeping(outbox, self._clock, self._preparation, groups, lease)
         self._open()
 
     def _new_engine(self) -> Engine:
@@ -125,7 +128,11 @@ class DispatcherSettings:
 
 
 def _keeping(
-    outbox: Outbox | None, clock: Clock, preparation: Preparation, groups: Iterable[AlarmGroup]
+    outbox: Outbox | None,
+    clock: Clock,
+    preparation: Preparation,
+    groups: Iterable[AlarmGroup],
+    lease: float,
 ) -> KeepingSettings | None:
     groups = tuple(groups)
     if outbox is None:
@@ -137,7 +144,7 @@ def _keeping(
     for index, group in enumerate(groups):
         if not isinstance(group, AlarmGroup):
             raise InvalidFieldError(f"groups[{index}]", f"must be an AlarmGroup, not {type(group).__name__}")
-    return KeepingSettings(outbox, clock, preparation, groups)
+    return KeepingSettings(outbox, clock, preparation, groups, lease=lease)
 
 
 def _at_least_one(value: Any, name: str) -> int:
@@ -174,8 +181,8 @@ def enter_kept(
     ticket: Ticket,
     prepared: Sequence[Job | Delivery],
     *,
-    stored: Callable[[OutboxError | None], object] = lambda _: None,
-    told: Callable[[OutboxError | None], object] = lambda _: None,
+    stored: Callable[[AlarmDispatchError | None], object] = lambda _: None,
+    told: Callable[[AlarmDispatchError | None], object] = lambda _: None,
 ) -> None:
     """Put jobs into the engine's outbox; ``stored`` is told, on any thread, when they are on disk or why not.
 
@@ -183,7 +190,7 @@ def enter_kept(
     could be written, everything is, as failed.
     """
 
-    def then(error: OutboxError | None) -> None:
+    def then(error: AlarmDispatchError | None) -> None:
         told(error)
         for index, item in enumerate(prepared):
             if isinstance(item, Delivery):

@@ -21,7 +21,7 @@ from alarm_dispatch.dispatcher.settings import (
     enter_kept,
 )
 from alarm_dispatch.engine import DispatcherStats, Engine
-from alarm_dispatch.errors import DispatcherClosedError, OutboxError, WrongThreadError
+from alarm_dispatch.errors import AlarmDispatchError, DispatcherClosedError, WrongThreadError
 from alarm_dispatch.handles import Handle
 from alarm_dispatch.loop_thread import LoopThread
 from alarm_dispatch.model import Alarm
@@ -46,7 +46,8 @@ class Dispatcher(DispatcherSettings):
 
     ``outbox`` keeps every delivery until it is settled: it is on disk when ``submit`` returns, and goes on
     after a crash.  ``groups`` are those whose stored deliveries this dispatcher picks up, beside those that
-    it is given alarms for.
+    it is given alarms for.  ``lease`` is for how many seconds it may be gone before others on the same outbox
+    take over what it holds.
 
     ``limit`` is the number of requests in flight over all callbacks, ``backlog`` the number of unsettled
     deliveries.  ``circuit`` gives every callback without one of its own a
@@ -73,7 +74,7 @@ class Dispatcher(DispatcherSettings):
         else:
             on_disk: Future[None] = Future()
 
-            def tell(error: OutboxError | None) -> None:
+            def tell(error: AlarmDispatchError | None) -> None:
                 if error is None:
                     on_disk.set_result(None)
                 else:

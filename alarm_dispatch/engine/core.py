@@ -42,6 +42,7 @@ class Engine(Settling):
     """
 
     _told_at_close = "the dispatcher was closed before the next attempt"
+    _told_unsent = "the dispatcher was closed before it was sent"
 
     def __init__(self, settings: EngineSettings) -> None:
         super().__init__(settings)
@@ -74,7 +75,7 @@ class Engine(Settling):
             # Unless more of them wait than can go at once: then they wait for each other.
             self._pulse.hurry()
         if job.callback.supersede:
-            for older in lane.supersede(job.alarm_id):
+            for older in lane.take_out(job.alarm_id):
                 lane.superseded += 1
                 state = older.state
                 self._end_superseded(older, job, lane)
@@ -99,8 +100,13 @@ class Engine(Settling):
         """End a job that is too old, and is the first of its alarm."""
         self._settle(job, lane, error)
 
-    async def _recorded(self, job: Job, attempt: Attempt, error: BaseException | None) -> bool:  # noqa: ARG002
-        """Note an attempt; False when the job is no longer ours."""
+    async def _recorded(
+        self,
+        job: Job,  # noqa: ARG002 - see there
+        attempt: Attempt,  # noqa: ARG002
+        error: BaseException | None,  # noqa: ARG002
+    ) -> bool | None:
+        """Note an attempt; False when the job is no longer ours, None when it could not be noted."""
         return True
 
     def _lose(self, job: Job, lane: Lane | None) -> None:
@@ -164,8 +170,9 @@ class Engine(Settling):
         if task.cancelled():
             self._abort()
         fault = None if task.cancelled() else task.exception()
-        if job.state is not JobState.SETTLED and (fault is not None or task.cancelled()):
-            self._report(job, fault or DispatcherClosedError("the dispatcher was closed before it was sent"))
+        settled = job.state in (JobState.SETTLED, JobState.ENDING)
+        if not settled and (fault is not None or task.cancelled()):
+            self._report(job, fault or DispatcherClosedError(self._told_unsent))
 
     async def _work(self, job: Job, lane: Lane | None, share: Share | None) -> None:
         """Make an attempt, and then those that may follow: a task for each would cost more than it does."""
@@ -226,12 +233,14 @@ class Engine(Settling):
         if job.state is JobState.IN_FLIGHT:  # else it was settled without waiting for this
             job.state = JobState.WAITING
         self.tell(attempt)
-        if not ours:
+        if ours is None:
+            self._end_waiting(job, lane)
+        elif not ours:
             self._lose(job, lane)
         elif attempt.retry_in is None:
             self._settle(job, lane, fault)
         elif self._closing:
-            self._settle(job, lane, DispatcherClosedError(self._told_at_close))
+            self._end_waiting(job, lane)
         else:
             job.waited += attempt.retry_in
             self._timers.push(ended + attempt.retry_in, job)
@@ -255,6 +264,10 @@ class Engine(Settling):
         self._report(job, error)
         self._go_on(following, lane)
 
+    def _end_waiting(self, job: Job, lane: Lane | None) -> None:
+        """End a job that waits for a later attempt, as there will be none."""
+        self._settle(job, lane, DispatcherClosedError(self._told_at_close))
+
     def _go_on(self, following: Job | None, lane: Lane) -> None:
         """An alarm's first job has left the lane; ``following`` is the next one of that alarm."""
         if following is not None:
@@ -270,10 +283,9 @@ class Engine(Settling):
         is settled or about to be.
         """
         self._closing = True
-        closed = DispatcherClosedError(self._told_at_close)
         for item in self._timers.clear():
             if isinstance(item, Job) and item.state is JobState.WAITING:
-                self._settle(item, self._queues.lane_with(item), closed)
+                self._end_waiting(item, self._queues.lane_with(item))
         try:
             if timeout > 0:
                 self._serve()
@@ -285,7 +297,7 @@ class Engine(Settling):
         for job in list(self._tasks.values()):
             # A transport that swallows its cancellation goes on by itself; the handle gets its end now.
             _log.warning("transport %r ignored its cancellation", job.transport)
-            self._report(job, closed)
+            self._report(job, DispatcherClosedError(self._told_at_close))
         await self._let_go()
         await self._transports.aclose(_CANCEL_GRACE)
 
@@ -305,10 +317,10 @@ class Engine(Settling):
             return
         self._closing = self._ended = True
         self._timers.clear()
-        unsent = DispatcherClosedError("the dispatcher was closed before it was sent")
+        unsent = DispatcherClosedError(self._told_unsent)
         for lane in self._queues.lanes:
             for job in lane.jobs():
-                if job.state is not JobState.IN_FLIGHT:
+                if job.state not in (JobState.IN_FLIGHT, JobState.ENDING):
                     self._report(job, unsent)
         for task in self._tasks:
             task.cancel()

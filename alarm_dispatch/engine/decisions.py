@@ -28,9 +28,13 @@ def what_follows(
     job: Job, attempt: Attempt, reply: Reply | None, now: float, *, settings: EngineSettings, closing: bool
 ) -> tuple[Attempt, BaseException | None]:
     """The attempt with the wait that follows it, or with none and the reason of ours why."""
+    earlier = 0 if job.kept is None else job.kept.earlier
     try:
         delay = job.rules.schedule.next_delay(
-            attempt, elapsed=now - job.first_started, waited=job.waited, rng=settings.rng
+            attrs.evolve(attempt, number=attempt.number - earlier) if earlier else attempt,
+            elapsed=now - job.first_started,
+            waited=job.waited,
+            rng=settings.rng,
         )
     except BaseException as error:  # noqa: BLE001 - a user's strategy may raise anything; it is told
         return attempt, error

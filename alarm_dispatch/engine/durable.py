@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from alarm_dispatch.delivery import DeliveryStatus
 from alarm_dispatch.engine.core import Engine
+from alarm_dispatch.engine.followed import End
 from alarm_dispatch.engine.keeper import Keeper
 from alarm_dispatch.engine.keeping import KeepingSettings
 from alarm_dispatch.engine.lanes import Lane
 from alarm_dispatch.engine.settings import EngineSettings
-from alarm_dispatch.errors import DispatcherClosedError, OutboxError
+from alarm_dispatch.errors import AlarmDispatchError, DispatcherClosedError, OutboxError
 from alarm_dispatch.exchange import Attempt
 from alarm_dispatch.jobs import Job, JobState
 
@@ -23,10 +25,15 @@ _LAST_RECORDS = 5.0
 class DurableEngine(Engine):
     """Serves jobs that an outbox keeps, those of its callers and those that it finds there."""
 
-    _told_at_close = "the dispatcher was closed; the outbox keeps the delivery for the next one"
+    _told_at_close = _told_unsent = (
+        "the dispatcher was closed; the outbox keeps the delivery for the next one"
+    )
 
     def __init__(self, settings: EngineSettings, keeping: KeepingSettings) -> None:
         super().__init__(settings)
+        # Puts that are being written, and who waits until there are none.
+        self._puts = 0
+        self._all_put: asyncio.Future[None] | None = None
         self._keeper = Keeper(self, keeping)
         self._keeper.start()
 
@@ -35,11 +42,34 @@ class DurableEngine(Engine):
     def put(
         self,
         jobs: Sequence[Job],
-        stored: Callable[[OutboxError | None], object],
-        then: Callable[[OutboxError | None], object],
+        stored: Callable[[AlarmDispatchError | None], object],
+        then: Callable[[AlarmDispatchError | None], object],
     ) -> None:
         """Put jobs into the outbox and then serve them; see :meth:`Keeper.put`."""
-        self._keeper.put(jobs, stored, then)
+        if self._ended:
+            closed = DispatcherClosedError("the dispatcher is closed")
+            stored(closed)
+            then(closed)
+            return
+        # Whoever drains as soon as they are on disk shall wait for them.
+        self._puts += 1
+        self._pending += len(jobs)
+
+        def placed(error: OutboxError | None) -> None:
+            self._puts -= 1
+            if not self._puts and self._all_put is not None and not self._all_put.done():
+                self._all_put.set_result(None)
+            if error is not None:
+                self._pending -= len(jobs)
+            then(error)
+            self._wake_if_empty()
+
+        self._keeper.put(jobs, stored, placed)
+
+    def add(self, job: Job) -> None:
+        """Serve a job that was put and is ours."""
+        job.submitted = self._loop.time()
+        self._enter(job)
 
     def take(self, job: Job, *, age: float, known: bool) -> None:
         """Serve a job out of the outbox that is ``age`` seconds old, and ``known`` when it was followed."""
@@ -52,15 +82,13 @@ class DurableEngine(Engine):
 
     # -- what others have
 
-    def follow(self, job: Job, *, known: bool) -> None:
-        """Reckon with a job that others send, ``known`` when it was ours before."""
-        if not known:
-            self._pending += 1
+    def follow(self, job: Job) -> None:
+        """Reckon with a job that others send."""
         job.state = JobState.ELSEWHERE
 
-    def end_followed(self, job: Job, error: BaseException | None, status: DeliveryStatus) -> None:
+    def end_followed(self, end: End) -> None:
         """Tell how a job ended that others sent."""
-        self._report(job, error, status)
+        self._report(end.job, end.error, end.status)
 
     def drop(self, job: Job) -> None:
         """Forget a job that nobody here waits for, and that others send."""
@@ -70,16 +98,16 @@ class DurableEngine(Engine):
         self._wake_if_empty()
 
     def withdraw(self) -> Iterable[Job]:
-        """Take out all jobs that are not in flight."""
+        """Take out all jobs that are not in flight and not being ended."""
         taken = []
         for lane in list(self._queues.lanes):
-            for job in lane.withdraw():
-                if job.state is JobState.WAITING:
-                    self._timers.discard()
-                job.state = JobState.ELSEWHERE
-                taken.append(job)
+            taken += lane.withdraw()
             if not lane.pending:
                 self._queues.rest(lane)
+        for job in taken:
+            job.state = JobState.ELSEWHERE
+        # They may come back, to wait for other times.
+        self._timers.sweep()
         return taken
 
     def count_failed(self) -> None:
@@ -87,6 +115,15 @@ class DurableEngine(Engine):
         self._counts[DeliveryStatus.FAILED] += 1
 
     # -- what is written first
+
+    def _serve(self) -> None:
+        # A process that was stopped past its lease goes on in the middle: others have sent what it holds.
+        if self._keeper.holds():
+            super()._serve()
+
+    def go_on(self) -> None:
+        """Serve what could not be while it was not known to be ours."""
+        self._serve()
 
     def _make_ready(self, job: Job, lane: Lane) -> bool:
         if job.kept is not None and job.kept.held_back:
@@ -99,9 +136,11 @@ class DurableEngine(Engine):
             newer.kept.held_back += 1
         older.state = JobState.ENDING
 
-        def then(ours: bool) -> None:
+        def then(ours: bool | None) -> None:
             if ours:
                 self._report(older, None, DeliveryStatus.SUPERSEDED)
+            elif ours is None:
+                self.put_off(older)
             else:
                 self._keeper.gone(older)
             if newer.kept is not None:
@@ -115,9 +154,11 @@ class DurableEngine(Engine):
     def _end_expired(self, job: Job, lane: Lane, error: BaseException) -> None:
         job.state = JobState.ENDING
 
-        def then(ours: bool) -> None:
+        def then(ours: bool | None) -> None:
             if ours:
                 self._settle(job, lane, error)
+            elif ours is None:
+                self.put_off(job)
             else:
                 self._lose(job, lane)
             self._queues.bring_back(lane)
@@ -125,10 +166,28 @@ class DurableEngine(Engine):
 
         self._keeper.end(job, DeliveryStatus.FAILED, error, then)
 
-    async def _recorded(self, job: Job, attempt: Attempt, error: BaseException | None) -> bool:
+    async def _recorded(self, job: Job, attempt: Attempt, error: BaseException | None) -> bool | None:
         if isinstance(error, DispatcherClosedError):
             return True  # it was cut off; what becomes of it the next dispatcher will see
-        return await self._keeper.wrote(job, attempt, error)
+        try:
+            return await self._keeper.wrote(job, attempt, error)
+        except asyncio.CancelledError:
+            # The request has ended and is being noted: the answer tells how the delivery ends.
+            job.state = JobState.ENDING
+            raise
+
+    def recorded_late(
+        self, job: Job, attempt: Attempt, error: BaseException | None, ours: bool | None
+    ) -> None:
+        """Settle a job whose task was cancelled while the attempt was being noted."""
+        if job.state is JobState.SETTLED:
+            return
+        job.attempts = (*job.attempts, attempt)
+        self.tell(attempt)
+        if attempt.confirmed or (ours and attempt.retry_in is None):
+            self._report(job, error)
+        else:
+            self.put_off(job)
 
     def _lose(self, job: Job, lane: Lane | None) -> None:
         if job.state is JobState.SETTLED:
@@ -142,14 +201,52 @@ class DurableEngine(Engine):
 
     def _report(self, job: Job, error: BaseException | None, status: DeliveryStatus | None = None) -> None:
         if job.state is not JobState.SETTLED and job.kept is not None:
-            self._keeper.left(job)
+            self._keeper.settled(job)
         super()._report(job, error, status)
+
+    def put_off(self, job: Job) -> None:
+        """Tell that the outbox keeps the job for the next dispatcher."""
+        self._report(job, DispatcherClosedError(self._told_at_close))
+
+    def _end_waiting(self, job: Job, lane: Lane | None) -> None:
+        if lane is None or job.kept is None or self._ended:
+            super()._end_waiting(job, lane)
+            return
+        # Those behind it wait with it: sent now, they would have overtaken it.
+        for one in lane.take_out(job.alarm_id):
+            self.put_off(one)
+        if not lane.pending:
+            self._queues.rest(lane)
+
+    async def close(self, timeout: float) -> None:  # noqa: ASYNC109 - the engine's
+        """The same; what was put just now is due too, and more is not taken out of the outbox."""
+        self._keeper.pause()
+        until, left = self._loop.time() + timeout, 0.0
+        try:
+            if self._puts and timeout > 0:
+                self._all_put = self._loop.create_future()
+                await asyncio.wait([self._all_put], timeout=timeout)
+            left = max(0.0, until - self._loop.time())
+        finally:
+            await super().close(left)
 
     def _abort(self) -> None:
         if not self._ended:
             for job in self._keeper.stop():
-                self._report(job, DispatcherClosedError(self._told_at_close))
+                self.put_off(job)
         super()._abort()
+        self._finish_if_idle()
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        super()._task_ended(task)
+        self._finish_if_idle()
+
+    def _finish_if_idle(self) -> None:
+        # Not before: what a request in flight comes to is written too.
+        if self._ended and not self._tasks:
+            self._keeper.finish()
 
     async def _let_go(self) -> None:
-        await self._keeper.closed(_LAST_RECORDS)
+        self._keeper.finish()
+        for job in await self._keeper.closed(_LAST_RECORDS):
+            self.put_off(job)

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import queue
 import threading
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from attrs import define, field
 
 from alarm_dispatch.clock import Clock
 from alarm_dispatch.engine.gathering import Gathering
-from alarm_dispatch.errors import OutboxError
+from alarm_dispatch.errors import OutboxError, OutboxUnavailableError
 from alarm_dispatch.outbox.base import Ending, Entry, Outbox, Retry
 
-__all__ = ["LEASE", "Journal"]
+__all__ = ["Journal"]
 
 _log = logging.getLogger("alarm_dispatch")
 _T = TypeVar("_T")
 
-LEASE = 30.0
-"""Seconds for which a dispatcher may be gone before others take what it holds."""
-
-_EXTENDED_EVERY = timedelta(seconds=LEASE / 3)
-# Seconds until what could not be written is tried again: a disk may be full for long.
+# Seconds until what could not be written is tried again, as a disk may be full for long; and how long it may
+# take to see that the loop was closed.
 _AGAIN = 1.0
+# The lease is extended so many times while it lasts.
+_EXTENSIONS = 3
 _END: Final = object()
 
 
@@ -42,7 +42,8 @@ class _Put:
 @define(eq=False)
 class _Change:
     change: Retry | Ending
-    then: Callable[[bool], object]
+    then: Callable[[bool | None], object]
+    warned: bool = False
 
 
 @define(eq=False)
@@ -70,27 +71,31 @@ class _Batch:
 
 
 class Journal:
-    """Writes for one engine, as one worker of the outbox.
+    """Writes for one engine, as one worker of the outbox, whose lease is of ``lease`` seconds.
 
     Every ``then`` is called on the event loop, when what it is about is on disk; those of one step
     together.  A change that cannot be written is tried again until it can be, or until the journal ends; a
     put is not, since whoever submits is told.  ``lost`` is called on the loop when the worker's lease had
-    ended: what it held may be others', and from then on it is another worker.
+    ended: what it held may be others', and from then on it is another worker.  The journal ends by itself
+    when its loop was closed.
 
     An outbox that says that it is ``immediate``, as one in memory does, is called on the loop itself.
+
+    ``held_until`` is the aware time until which the engine may rely on the lease, as the loop knows it.
     """
 
-    def __init__(self, outbox: Outbox, clock: Clock, lost: Callable[[], object]) -> None:
+    def __init__(self, outbox: Outbox, clock: Clock, lost: Callable[[], object], *, lease: float) -> None:
         self._outbox = outbox
         self._clock = clock
         self._lost = lost
+        self._lease = timedelta(seconds=lease)
         self._loop = asyncio.get_running_loop()
         self._notes: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
         self._gathering: Gathering[Any] = Gathering(self._loop, self._notes.put)
         self._unwritten: list[_Change] = []
-        self._failing = False
         self._worker = ""
-        self._extended_at = clock.now()
+        self._extended_at = self.held_until = clock.now()
+        self._over = False
         self._told: list[Callable[[], object]] = []
         self._thread: threading.Thread | None = None
         if not getattr(outbox, "immediate", False):
@@ -105,25 +110,33 @@ class Journal:
         stored: Callable[[OutboxError | None], object],
         then: Callable[[Sequence[bool] | OutboxError], object],
     ) -> None:
-        """Put deliveries in.
+        """Put deliveries in; not after :meth:`end`.
 
         ``stored`` is called first, on any thread, with the error if there was one; ``then`` with the same, or
         with whether each is ours to send.
         """
         self._take(_Put(entries, stored, then))
 
-    def write(self, change: Retry | Ending, then: Callable[[bool], object]) -> None:
-        """Note an attempt or an end; ``then`` is told False when the delivery is no longer ours."""
-        self._take(_Change(change, then))
+    def write(self, change: Retry | Ending, then: Callable[[bool | None], object]) -> None:
+        """Note an attempt or an end; ``then`` is told False when the delivery is no longer ours.
+
+        It is told None when the journal ended and it could not be written.
+        """
+        if self._over:
+            then(None)
+        else:
+            self._take(_Change(change, then))
 
     def ask(self, question: Callable[[str], _T], then: Callable[[_T | OutboxError], object]) -> None:
-        """What the outbox answers to a worker of our name."""
+        """What the outbox answers to a worker of our name; not after :meth:`end`."""
         self._take(_Question(question, then))
 
     def end(self) -> None:
         """Write what there is, if it can be written, and give the worker's lease back."""
-        self._take(_END)
-        self._gathering.flush()
+        if not self._over:
+            self._over = True
+            self._take(_END)
+            self._gathering.flush()
 
     async def ended(self, timeout: float) -> None:  # noqa: ASYNC109 - handed on
         """Wait until that is done."""
@@ -145,12 +158,14 @@ class Journal:
 
     def _turn(self) -> bool:
         batch, going, handed = self._gathered()
+        going = going and not self._loop.is_closed()
         try:
-            self._keep_lease()
+            with _only_outbox_errors():
+                self._keep_lease()
         except OutboxError as error:
-            self._fail(batch, error)
+            self._fail(batch.changes, batch.puts, error)
         else:
-            self._write(batch)
+            self._write(batch.changes, batch.puts)
         for question in batch.questions:
             self._answer(question)
         if not going:
@@ -165,7 +180,7 @@ class Journal:
         unwritten, self._unwritten = self._unwritten, []
         batch = _Batch(changes=unwritten)
         try:
-            notes = self._notes.get(timeout=_AGAIN if unwritten else _EXTENDED_EVERY.total_seconds())
+            notes = self._notes.get(timeout=_AGAIN)
         except queue.Empty:
             return batch, True, False
         for note in notes:
@@ -175,73 +190,97 @@ class Journal:
 
     def _keep_lease(self) -> None:
         now = self._clock.now()
-        if self._worker and abs(now - self._extended_at) < _EXTENDED_EVERY:
+        if self._worker and abs(now - self._extended_at) < self._lease / _EXTENSIONS:
             return
-        until = now + timedelta(seconds=LEASE)
-        if self._worker:
-            if self._outbox.extend(self._worker, now=now, until=until):
-                self._extended_at = now
-                return
+        until = now + self._lease
+        if self._worker and not self._outbox.extend(self._worker, now=now, until=until):
             _log.warning("the lease on the outbox had ended; what was held may be others' now")
+            self._worker = ""
             self._told.append(self._lost)
-        self._worker = self._outbox.join(now=now, until=until)
+        if not self._worker:
+            self._worker = self._outbox.join(now=now, until=until)
         self._extended_at = now
+        # Told in turn: until the loop knows that a lease was lost, it must not rely on the next one.
+        self._told.append(functools.partial(self._hold_until, until))
 
-    def _write(self, batch: _Batch) -> None:
-        if not batch.puts and not batch.changes:
+    def _hold_until(self, until: datetime) -> None:
+        self.held_until = until
+
+    def _write(self, changes: Sequence[_Change], puts: Sequence[_Put]) -> None:
+        if not changes and not puts:
             return
-        now = self._clock.now()
-        changes = [note.change for note in batch.changes]
-        entries = [entry for put in batch.puts for entry in put.entries]
         try:
-            with self._outbox.transaction():
-                retries = [change for change in changes if isinstance(change, Retry)]
-                endings = [change for change in changes if isinstance(change, Ending)]
-                refused: set[str] = set()
-                if retries:
-                    refused.update(self._outbox.retry_at(self._worker, retries, now=now))
-                if endings:
-                    refused.update(self._outbox.settle(self._worker, endings, now=now))
-                held = list(self._outbox.enqueue(entries, worker=self._worker, now=now)) if entries else []
+            with _only_outbox_errors():
+                self._write_together(changes, puts)
         except OutboxError as error:
-            self._fail(batch, error)
-            return
-        self._failing = False
-        for note in batch.changes:
+            if isinstance(error, OutboxUnavailableError) or len(changes) + len(puts) == 1:
+                self._fail(changes, puts, error)
+                return
+            # It may be about one of them, and must not harm the others.
+            for change in changes:
+                self._write([change], [])
+            for put in puts:
+                self._write([], [put])
+
+    def _write_together(self, changes: Sequence[_Change], puts: Sequence[_Put]) -> None:
+        now = self._clock.now()
+        entries = [entry for put in puts for entry in put.entries]
+        retries = [note.change for note in changes if isinstance(note.change, Retry)]
+        endings = [note.change for note in changes if isinstance(note.change, Ending)]
+        refused: set[str] = set()
+        held: Sequence[bool] = ()
+        with self._outbox.transaction():
+            if retries:
+                refused.update(self._outbox.retry_at(self._worker, retries, now=now))
+            if endings:
+                refused.update(self._outbox.settle(self._worker, endings, now=now))
+            if entries:
+                held = list(self._outbox.enqueue(entries, worker=self._worker, now=now))
+        for note in changes:
             self._tell(note.then, note.change.id not in refused)
         place = 0
-        for put in batch.puts:
+        for put in puts:
             put.stored(None)
             self._tell(put.then, held[place : place + len(put.entries)])
             place += len(put.entries)
 
-    def _fail(self, batch: _Batch, error: OutboxError) -> None:
+    def _fail(self, changes: Sequence[_Change], puts: Sequence[_Put], error: OutboxError) -> None:
         """Tell those who wait to be told; keep the rest for later."""
-        for put in batch.puts:
+        for put in puts:
             put.stored(error)
             self._tell(put.then, error)
-        if batch.changes and not self._failing:
-            _log.warning("the outbox takes no records now; that is tried again every second: %s", error)
-            self._failing = True
-        self._unwritten = batch.changes
+        if not all(note.warned for note in changes):
+            _log.warning("the outbox does not take a record now; that is tried every second: %s", error)
+        for note in changes:
+            note.warned = True
+        self._unwritten.extend(changes)
 
     def _answer(self, question: _Question) -> None:
+        answer: Any
         try:
-            answer = question.ask(self._worker)
+            with _only_outbox_errors():
+                answer = question.ask(self._worker)
         except OutboxError as error:
             answer = error
         self._tell(question.then, answer)
 
     def _leave(self) -> None:
+        unwritten, self._unwritten = self._unwritten, []
+        for note in unwritten:
+            self._tell(note.then, None)
         try:
-            if self._worker:
-                self._outbox.leave(self._worker)
-            self._outbox.close()
+            with _only_outbox_errors():
+                if self._worker:
+                    self._outbox.leave(self._worker)
+                self._outbox.close()
         except OutboxError as error:
-            _log.warning("the outbox could not be left, so others wait %g s for its lease: %s", LEASE, error)
+            seconds = self._lease.total_seconds()
+            _log.warning(
+                "the outbox could not be left, so others wait %g s for its lease: %s", seconds, error
+            )
 
     def _tell(self, then: Callable[[Any], object], answer: Any) -> None:
-        self._told.append(lambda: then(answer))
+        self._told.append(functools.partial(then, answer))
 
     def _on_loop(self, told: list[Callable[[], object]], handed: bool) -> None:
         if self._thread is None:
@@ -256,6 +295,20 @@ class Journal:
             self._gathering.written()
 
 
+@contextlib.contextmanager
+def _only_outbox_errors() -> Iterator[None]:
+    """A store of somebody else's may raise anything, and the thread must go on all the same."""
+    try:
+        yield
+    except OutboxError:
+        raise
+    except Exception as error:
+        raise OutboxError(f"the outbox raised {type(error).__name__}: {error}") from error
+
+
 def _call_all(told: list[Callable[[], object]]) -> None:
     for tell in told:
-        tell()
+        try:
+            tell()
+        except Exception:  # noqa: BLE001 - the others are to be told too
+            _log.exception("what the outbox answered could not be dealt with")

@@ -3,76 +3,125 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 
 from alarm_dispatch.callbacks import AlarmGroup, Callback
 from alarm_dispatch.clock import Clock
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.jobs import Job, Preparation
-from alarm_dispatch.outbox.base import Held, LaneKey, Outbox
+from alarm_dispatch.outbox.base import Entry, Held, LaneKey, Outbox
 
-__all__ = ["KeepingSettings"]
+__all__ = ["LEASE", "KeepingSettings"]
+
+LEASE = 30.0
+"""Seconds for which a dispatcher may be gone before others take what it holds."""
 
 
 class KeepingSettings:
     """What an engine goes by that keeps its deliveries in an outbox.
 
     ``groups`` are those whose stored deliveries it picks up, by name: the ones that it was made with, and
-    those that alarms were submitted to since.
+    those that alarms were submitted to since.  A callback stays known when its group is given without it
+    later: only what was never there is gone.
     """
 
     def __init__(
-        self, outbox: Outbox, clock: Clock, preparation: Preparation, groups: Iterable[AlarmGroup]
+        self,
+        outbox: Outbox,
+        clock: Clock,
+        preparation: Preparation,
+        groups: Iterable[AlarmGroup],
+        *,
+        lease: float = LEASE,
     ) -> None:
         self.outbox = outbox
         self.clock = clock
-        self.new_id = preparation.new_id
+        self.lease = lease
         self._preparation = preparation
-        self.groups: dict[str, AlarmGroup] = {}
+        # Other threads may add to these at any time, one step at a time.
+        self._groups: dict[str, AlarmGroup] = {}
+        self._callbacks: dict[LaneKey, tuple[AlarmGroup, Callback]] = {}
+        groups = tuple(groups)
+        twice = [name for name, count in Counter(group.name for group in groups).items() if count > 1]
+        if twice:
+            raise InvalidFieldError("groups", f"has two groups of the name {twice[0]!r}")
+        known = {group.name for group in groups}
         for group in groups:
-            if group.name in self.groups:
-                raise InvalidFieldError("groups", f"has two groups of the name {group.name!r}")
-            self.learn(group)
-        for group in self.groups.values():
-            for callback in group.callbacks:
-                if callback.fallback is not None and callback.fallback not in self.groups:
-                    told = f"names the fallback {callback.fallback!r}, which is none of: {self._names()}"
-                    raise InvalidFieldError(f"groups[{group.name!r}].callbacks[{callback.name!r}]", told)
+            self._check(group, known)
+        for group in groups:
+            self._add(group)
 
     def learn(self, group: AlarmGroup) -> None:
-        """Pick up this group's deliveries from now on; it may be called from any thread."""
-        if self.groups.get(group.name) is group:
-            return
-        names = Counter(callback.name for callback in group.callbacks)
-        twice = [name for name, count in names.items() if count > 1]
-        if twice:
-            told = "has callbacks of one name, which the outbox could not tell apart; give each a name"
-            raise InvalidFieldError(f"groups[{group.name!r}].callbacks[{twice[0]!r}]", told)
-        # A new dict, as another thread may be reading the old one.
-        self.groups = {**self.groups, group.name: group}
+        """Pick up this group's deliveries from now on; it may be called from any thread.
 
-    def lanes(self) -> Iterator[tuple[LaneKey, int]]:
+        Raises :class:`~alarm_dispatch.errors.InvalidFieldError` when the outbox could not tell its callbacks
+        apart, or one names a fallback that is not known.
+        """
+        known = self._groups.get(group.name)
+        if known is not group and known != group:
+            self._check(group, {*self._groups, group.name})
+            self._add(group)
+
+    def _check(self, group: AlarmGroup, known: Iterable[str]) -> None:
+        names: set[str] = set()
+        for callback in group.callbacks:
+            field = f"groups[{group.name!r}].callbacks[{callback.name!r}]"
+            if callback.name in names:
+                told = "has callbacks of one name, which the outbox could not tell apart; give each a name"
+                raise InvalidFieldError(field, told)
+            names.add(callback.name)
+            if callback.fallback is not None and callback.fallback not in known:
+                others = ", ".join(map(repr, known))
+                raise InvalidFieldError(
+                    field, f"names the fallback {callback.fallback!r}, which is none of: {others}"
+                )
+
+    def _add(self, group: AlarmGroup) -> None:
+        for callback in group.callbacks:
+            self._callbacks[LaneKey(group.name, callback.name)] = (group, callback)
+        self._groups[group.name] = group
+
+    def lanes(self) -> Sequence[tuple[LaneKey, int]]:
         """All lanes whose deliveries are picked up, with the limits of their callbacks."""
-        for group in self.groups.values():
-            for callback in group.callbacks:
-                yield LaneKey(group.name, callback.name), callback.limit
+        return [(lane, callback.limit) for lane, (_, callback) in list(self._callbacks.items())]
 
-    def callback(self, lane: LaneKey) -> Callback | None:
-        """The lane's callback, None when it is no longer there."""
-        group = self.groups.get(lane.group)
-        found = () if group is None else group.callbacks
-        return next((callback for callback in found if callback.name == lane.callback), None)
+    def limit(self, lane: LaneKey) -> int:
+        """The limit of the lane's callback, 0 when that is no longer there."""
+        known = self._callbacks.get(lane)
+        return 0 if known is None else known[1].limit
+
+    def is_gone(self, lane: LaneKey) -> bool:
+        """Whether the lane's group is known, and its callback is not."""
+        return lane.group in self._groups and lane not in self._callbacks
 
     def job(self, held: Held) -> Job | str:
         """The job that goes on with a stored delivery, or why there can be none."""
-        if held.unreadable:
-            return held.unreadable
         lane = held.entry.lane
-        callback = self.callback(lane)
-        if callback is None:
+        known = self._callbacks.get(lane)
+        if known is None:
             return f"group {lane.group!r} has no callback of the name {lane.callback!r} any more"
-        item = self._preparation.stored(held.entry, self.groups[lane.group], callback)
+        item = self._preparation.stored(held.entry, *known)
         return item if isinstance(item, Job) else item.outcome
 
-    def _names(self) -> str:
-        return ", ".join(map(repr, self.groups))
+    def fallback(self, entry: Entry) -> tuple[Entry, ...]:
+        """What is put when this delivery is dead; nothing for a group that had the alarm before."""
+        known = self._callbacks.get(entry.lane)
+        name = None if known is None else known[1].fallback
+        group = None if name is None else self._groups.get(name)
+        passed = (*entry.passed, entry.lane.group)
+        if group is None or group.name in passed:
+            return ()
+        now = self.clock.now()
+        return tuple(
+            Entry(
+                id=self._preparation.new_id(),
+                lane=LaneKey(group.name, callback.name),
+                alarm_id=entry.alarm_id,
+                level=entry.level,
+                content=entry.content,
+                created_at=now,
+                origin=entry.id,
+                passed=passed,
+            )
+            for callback in group.callbacks
+        )

@@ -16,6 +16,7 @@ from alarm_dispatch.limits import Circuit, Rate
 __all__ = ["CircuitState", "Lane"]
 
 _FEW = 64
+_STAYING = (JobState.IN_FLIGHT, JobState.ENDING)
 
 
 class CircuitState(enum.StrEnum):
@@ -86,32 +87,25 @@ class Lane:
         head.tail = job
         return False
 
-    def supersede(self, alarm_id: str) -> list[Job]:
-        """Take out the alarm's deliveries that are not in flight, oldest first."""
+    def take_out(self, alarm_id: str) -> list[Job]:
+        """Take out the alarm's deliveries, oldest first, save one in flight or whose end is being written."""
         head = self.heads.get(alarm_id)
         if head is None:
             return []
-        dropped = list(_chain(head))
-        if head.state is JobState.IN_FLIGHT:
-            dropped.remove(head)
+        taken = list(_chain(head))
+        if head.state in _STAYING:
+            taken.remove(head)
             head.next = head.tail = None
         else:
             del self.heads[alarm_id]
-        self.pending -= len(dropped)
-        return dropped
+        for job in taken:
+            job.next = job.tail = None  # it may be put in again
+        self.pending -= len(taken)
+        return taken
 
     def withdraw(self) -> list[Job]:
-        """Take out all that are not in flight, oldest first of each alarm."""
-        taken = []
-        for alarm_id, head in list(self.heads.items()):
-            chain = list(_chain(head))
-            if head.state in (JobState.IN_FLIGHT, JobState.ENDING):
-                chain.remove(head)
-                head.next = head.tail = None
-            else:
-                del self.heads[alarm_id]
-            taken += chain
-        self.pending -= len(taken)
+        """Take out the deliveries of all alarms in this way."""
+        taken = [job for alarm_id in list(self.heads) for job in self.take_out(alarm_id)]
         for queue in self.ready:
             queue.clear()
         self._stale = 0

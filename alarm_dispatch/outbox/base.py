@@ -76,15 +76,17 @@ class Held:
     """A delivery that a worker holds: nobody else sends it while the worker's lease lasts.
 
     ``due_at`` is the aware time of its next attempt, which may have passed.  ``earlier`` is how many of its
-    attempts were made before it was last replayed: the schedule does not count them.  ``unreadable`` tells
-    why the row cannot be sent (its content is damaged, a newer version wrote it), "" when it can; then
-    ``number`` still is that of the last attempt that is known of, which its ending has to name.
+    attempts were made before it was last replayed, at ``replayed_at``: the schedule does not count them.
+    ``unreadable`` tells why the row cannot be sent (its content is damaged, a newer version wrote it), ""
+    when it can; then ``number`` still is that of the last attempt that is known of, which its ending has to
+    name.
     """
 
     entry: Entry
     attempts: tuple[Attempt, ...] = ()
     number: int = 0
     earlier: int = 0
+    replayed_at: datetime | None = None
     due_at: datetime
     unreadable: str = ""
 
@@ -262,6 +264,10 @@ class Outbox(Protocol):
 
     def settle(self, worker: str, endings: Sequence[Ending], *, now: datetime) -> Collection[str]:
         """Note how deliveries ended; the answer is the ids that were refused, as above."""
+        ...
+
+    def lanes(self) -> Collection[LaneKey]:
+        """All lanes that have a delivery, and perhaps others that once had one."""
         ...
 
     def list(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Unpack
 
 from alarm_dispatch.errors import NotReplayableError
 from alarm_dispatch.json_text import tolerant_json
 from alarm_dispatch.outbox import ledger_sql, sql
-from alarm_dispatch.outbox.base import Filter, FilterFields, StoredDelivery, chosen, to_replay
+from alarm_dispatch.outbox.base import Filter, FilterFields, LaneKey, StoredDelivery, chosen, to_replay
 from alarm_dispatch.outbox.database import Database
 from alarm_dispatch.outbox.putting import LaneNumbers, answer
 from alarm_dispatch.outbox.rows import Row, microseconds, replay_line
@@ -55,6 +55,11 @@ class Ledger:
         """A cursor in a transaction."""
         with self._database.writing() as connection:
             yield connection.cursor()
+
+    def lanes(self) -> Collection[LaneKey]:
+        """All lanes that ever had a delivery."""
+        with self._database.reading() as connection:
+            return self._lanes.known(connection.cursor())
 
     def list(
         self, wanted: Filter | None = None, /, **fields: Unpack[FilterFields]

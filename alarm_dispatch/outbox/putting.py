@@ -99,6 +99,10 @@ class LaneNumbers:
             numbers = self._learned(cursor)[0]
         return {key: numbers[key] for key in wanted if key in numbers}
 
+    def known(self, cursor: sqlite3.Cursor) -> list[LaneKey]:
+        """All that ever had a delivery."""
+        return list(self._learned(cursor)[0])
+
     def number(self, cursor: sqlite3.Cursor, key: LaneKey) -> int:
         """The lane's number, a new one if it has none."""
         number = self._numbers.get(key)

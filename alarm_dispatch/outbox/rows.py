@@ -163,6 +163,7 @@ class Row:
             attempts=self.history.attempts,
             number=self.number,
             earlier=self.history.earlier,
+            replayed_at=self.history.replays[-1] if self.history.replays else None,
             due_at=self._due,
             unreadable=self.unreadable,
         )

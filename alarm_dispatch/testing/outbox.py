@@ -55,6 +55,7 @@ class _Row:
             attempts=self.attempts,
             number=self.number,
             earlier=self.earlier,
+            replayed_at=self.replays[-1] if self.replays else None,
             due_at=self.due_at,
         )
 
@@ -229,6 +230,11 @@ class MemoryOutbox:
         return refused
 
     # -- for people
+
+    def lanes(self) -> Collection[LaneKey]:
+        """All lanes that have a delivery."""
+        with self._lock:
+            return {row.entry.lane for row in self._rows.values()}
 
     def list(
         self, wanted: Filter | None = None, /, **fields: Unpack[FilterFields]

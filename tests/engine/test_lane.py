@@ -71,7 +71,7 @@ def test_superseding_takes_out_what_is_not_in_flight():
     one = lane()
     first, other, second = pushed(one, "a", "b", "a")
 
-    assert one.supersede("a") == [first, second]
+    assert one.take_out("a") == [first, second]
     assert list(one.jobs()) == [other]
     assert one.pending == 1
     assert one.push(job("a"))
@@ -84,7 +84,7 @@ def test_superseding_leaves_what_is_in_flight():
     first.state = JobState.IN_FLIGHT
     newest = job("a")
 
-    assert one.supersede("a") == [second, third]
+    assert one.take_out("a") == [second, third]
     assert not one.push(newest)
     assert one.settle(first) is newest
     assert one.settle(newest) is None
@@ -92,7 +92,7 @@ def test_superseding_leaves_what_is_in_flight():
 
 def test_there_may_be_nothing_to_supersede():
     """The first of its alarm."""
-    assert lane().supersede("a") == []
+    assert lane().take_out("a") == []
 
 
 # -- the rate

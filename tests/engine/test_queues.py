@@ -100,7 +100,7 @@ def test_a_place_that_one_lane_does_not_take_goes_to_the_next():
     (flying,) = start(to)
     submit(to, "d")
     waiting = to.lane_of(callback("b"))
-    for superseded in waiting.supersede("b-0-2"):
+    for superseded in waiting.take_out("b-0-2"):
         superseded.state = JobState.SETTLED
 
     end(to, flying, answered=False)

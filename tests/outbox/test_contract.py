@@ -729,3 +729,33 @@ def test_an_attempt_without_its_optional_values(outbox):
 
     (one,) = outbox.list()
     assert (one.attempts[0].status_code, one.attempts[0].retry_in, one.attempts[0].reason) == (None, None, "")
+
+
+# -- what a dispatcher asks beside
+
+
+def test_it_tells_its_lanes(outbox):
+    """All that have a delivery, whoever sends it, settled or not."""
+    assert set(outbox.lanes()) == set()
+    mine = worker(outbox)
+    outbox.enqueue([entry("a"), entry("b")], worker=mine, now=NOW)
+    outbox.enqueue([entry("c", lane=OTHER)], worker=None, now=NOW)
+    outbox.settle(mine, [ending("a")], now=NOW)
+
+    assert set(outbox.lanes()) == {LANE, OTHER}
+
+
+def test_a_claim_tells_when_it_was_replayed_last(outbox):
+    """So that its age counts from then."""
+    mine = worker(outbox, lasts=1e6)
+    outbox.enqueue([entry("a"), entry("b")], worker=mine, now=NOW)
+    for number, seconds in ((1, 100), (2, 200)):
+        assert not outbox.settle(mine, [ending("a", number, DEAD)], now=at(seconds - 1))
+        outbox.replay("a", now=at(seconds))
+        (held,) = outbox.claim(mine, {LANE: 10}, now=at(seconds)).held
+        assert (held.entry.id, held.earlier, held.replayed_at) == ("a", number, at(seconds))
+    outbox.leave(mine)
+
+    other = worker(outbox, lasts=1e6)
+    claim = outbox.claim(other, {LANE: 10}, now=at(300))
+    assert {held.entry.id: held.replayed_at for held in claim.held} == {"a": at(200), "b": None}
