@@ -134,11 +134,17 @@ def _keeping(
     groups: Iterable[AlarmGroup],
     lease: float,
 ) -> KeepingSettings | None:
+    given: object = groups
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise InvalidFieldError("groups", f"must be a list of alarm groups, not {type(given).__name__}")
     groups = tuple(groups)
     if outbox is None:
         if groups:
             raise InvalidFieldError("groups", "picks up what an outbox holds, so give an outbox too")
         return None
+    # A class has its instances' methods too, so the protocol alone would take it.
+    if isinstance(outbox, type):
+        raise InvalidFieldError("outbox", f"is the class {outbox.__name__}; give an object of it")
     if not isinstance(outbox, Outbox):
         raise InvalidFieldError("outbox", f"must be an outbox; a {type(outbox).__name__} is none")
     for index, group in enumerate(groups):

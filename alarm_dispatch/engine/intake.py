@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
@@ -60,7 +61,8 @@ class Intake:
         self._gone: tuple[LaneKey, ...] = ()
         self._asking = False
         self._ask_again = False
-        self._more = False
+        # Lanes that gave something when they were asked last, so that there may be more.
+        self._more: set[LaneKey] = set()
         self._failing = False
         self._next_look: asyncio.TimerHandle | None = None
         self._next_tidy: asyncio.TimerHandle | None = None
@@ -88,7 +90,7 @@ class Intake:
     def left(self, lane: LaneKey) -> None:
         """The engine has one less of them."""
         self._taken[lane] -= 1
-        if self._more and self._taken[lane] * 2 <= _room(self._settings.limit(lane)):
+        if lane in self._more and self._taken[lane] * 2 <= _room(self._settings.limit(lane)):
             self.look_soon()
 
     # -- looking
@@ -114,7 +116,10 @@ class Intake:
         share = max(1, _AT_A_TIME // max(1, len(room)))
         room = {lane: min(wanted, share) for lane, wanted in room.items()}
         now = self._clock.now()
-        self._journal.ask(lambda worker: self._outbox.claim(worker, room, now=now), self._claimed)
+        self._journal.ask(
+            lambda worker: self._outbox.claim(worker, room, now=now),
+            functools.partial(self._claimed, room.keys()),
+        )
         if asked := self._followed.some():
 
             def learned(found: Iterable[StoredDelivery] | OutboxError) -> None:
@@ -124,7 +129,7 @@ class Intake:
 
             self._journal.ask(lambda _worker: list(self._outbox.list(Filter(ids=asked))), learned)
 
-    def _claimed(self, claim: Claim | OutboxError) -> None:
+    def _claimed(self, asked: Collection[LaneKey], claim: Claim | OutboxError) -> None:
         self._asking = False
         if self._stopped:
             return  # what it got is anybody's when the worker leaves
@@ -135,9 +140,10 @@ class Intake:
             self._failing = True
         else:
             self._failing = False
+            self._more.difference_update(asked)
+            self._more.update(held.entry.lane for held in claim.held)
             for held in claim.held:
                 self._take(held)
-            self._more = bool(claim.held)
             due_in = _LOOK if claim.next_due is None else (claim.next_due - self._clock.now()).total_seconds()
             # What is due, and was not given, is not asked for in a circle.
             wait = min(_LOOK, max(0.0, due_in)) if claim.held or due_in > 0 else _LOOK

@@ -14,7 +14,7 @@ from alarm_dispatch.engine.intake import Intake
 from alarm_dispatch.engine.journal import Journal
 from alarm_dispatch.errors import OutboxError
 from alarm_dispatch.exchange import Attempt
-from alarm_dispatch.jobs import Job, Kept
+from alarm_dispatch.jobs import Job, JobState, Kept
 from alarm_dispatch.outbox.base import Ending, Held, Retry, StoredStatus
 from alarm_dispatch.redaction import presentable
 
@@ -227,6 +227,8 @@ class Keeper:
 
     def gone(self, job: Job) -> None:
         """A job that the engine had is no longer ours."""
+        if job.state is JobState.SETTLED:
+            return  # its handle was told when the dispatcher was closed
         self.left(job)
         if _kept(job).awaited:
             self._follow(job)
@@ -238,8 +240,9 @@ class Keeper:
 
     def _lost(self) -> None:
         """The lease had ended: what is not in flight may be others' now, as what is may turn out to be."""
-        for job in self._engine.withdraw():
-            self.gone(job)
+        if not self._ended:
+            for job in self._engine.withdraw():
+                self.gone(job)
 
     # -- the end
 

@@ -1,0 +1,551 @@
+"""A disk that is full, slow or gone: who is told, what is tried again, and that everything ends."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from alarm_dispatch import AsyncDispatcher, Dispatcher
+from alarm_dispatch.engine.journal import Journal
+from alarm_dispatch.errors import DispatcherClosedError, OutboxError, OutboxUnavailableError
+from alarm_dispatch.exchange import Reply, Request
+from alarm_dispatch.testing import MemoryOutbox, MemoryReceiver
+
+from ..dispatch.alarms import numbered
+from .kept import FULL, Disk, numbers, serials, states, step, stored, to
+
+
+@pytest.fixture
+def slow(monkeypatch) -> Callable[[], None]:
+    """Nothing is written until this is called; then all that was noted so far."""
+    waiting: list[Journal] = []
+
+    def take(journal: Journal, note: Any) -> None:
+        journal._notes.put(note)
+        waiting.append(journal)
+
+    async def ended(journal: Journal, timeout: float) -> None:  # noqa: ASYNC109 - as the journal's own
+        for _ in range(int(timeout / 0.1)):
+            if not journal._notes.qsize():
+                return
+            await asyncio.sleep(0.1)
+
+    monkeypatch.setattr(Journal, "_take", take)
+    monkeypatch.setattr(Journal, "ended", ended)
+
+    def write() -> None:
+        journals, waiting[:] = list(dict.fromkeys(waiting)), []
+        for journal in journals:
+            if journal._notes.qsize():
+                journal._turn()
+
+    return write
+
+
+# -- a full disk
+
+
+def test_a_submit_that_cannot_be_written_raises(virtual_clock, memory_receiver):
+    """Nothing is sent, and nothing is left over."""
+    outbox, receiver = MemoryOutbox(), memory_receiver(200)
+    disk = Disk(outbox)
+    told: list[Any] = []
+
+    async def main() -> None:
+        async with AsyncDispatcher(
+            transport=receiver.transport, clock=virtual_clock, outbox=disk, backlog=3, hooks=[told.append]
+        ) as dispatcher:
+            disk.fill()
+            for number in range(10):
+                with pytest.raises(OutboxUnavailableError, match="the disk is full"):
+                    await dispatcher.submit(numbered(number), to())
+            assert dispatcher._backlog.count == 0
+            assert await dispatcher.drain(timeout=0)
+            stats = dispatcher.stats()
+            assert (stats.failed, stats.submitted) == (10, 10)
+            disk.free()
+            assert (await dispatcher.dispatch(numbered(1), to())).ok
+
+    virtual_clock.run(main())
+
+    assert len(receiver.requests) == 1
+    assert states(outbox) == ["delivered"]
+    assert sum("alarms.db cannot grow" in event.outcome for event in told[:10]) == 10
+
+
+def test_a_blocking_submit_raises_too(memory_receiver):
+    """In the caller's thread."""
+    disk = Disk(MemoryOutbox())
+    with Dispatcher(transport=memory_receiver(200).transport, outbox=disk) as dispatcher:
+        disk.fill()
+        with pytest.raises(OutboxUnavailableError):
+            dispatcher.submit(numbered(1), to())
+        with pytest.raises(OutboxUnavailableError):
+            dispatcher.dispatch(numbered(1), to())
+        assert dispatcher.drain(timeout=0)
+        disk.free()
+        assert dispatcher.dispatch(numbered(1), to()).ok
+
+
+def test_a_record_that_cannot_be_written_is_tried_again(virtual_clock, caplog):
+    """Meanwhile the delivery keeps its place, and what is behind it waits; it is told once."""
+    disk = Disk(MemoryOutbox())
+    receiver = MemoryReceiver("200", now=virtual_clock.now)
+
+    async def main() -> None:
+        async with AsyncDispatcher(
+            transport=receiver.transport, clock=virtual_clock, outbox=disk
+        ) as dispatcher:
+            handles = [await dispatcher.submit(step(number, 0), to(limit=1)) for number in range(2)]
+            disk.faults = {"transaction": FULL}
+            disk.calls.clear()
+            await asyncio.sleep(20)
+            assert (dispatcher.stats().in_flight, dispatcher.stats().waiting) == (1, 1)
+            assert disk.calls.count("transaction") <= 50
+            disk.free()
+            await asyncio.sleep(1)
+            assert all(handle.done() for handle in handles)
+
+    with caplog.at_level(logging.WARNING, "alarm_dispatch"):
+        virtual_clock.run(main())
+
+    assert len(receiver.requests) == 2
+    assert states(disk.outbox) == ["delivered"] * 2
+    assert [record.message for record in caplog.records] == [
+        f"the outbox does not take a record now; that is tried every second: {FULL}"
+    ]
+
+
+def test_a_lease_that_could_not_be_extended_is_lost(virtual_clock, caplog):
+    """Nothing is sent after it, as others may have it, until there is room again."""
+    disk = Disk(MemoryOutbox())
+    receiver = MemoryReceiver("500,200", now=virtual_clock.now)
+
+    async def main() -> None:
+        async with AsyncDispatcher(
+            transport=receiver.transport, clock=virtual_clock, outbox=disk
+        ) as dispatcher:
+            handle = await dispatcher.submit(numbered(1), to())
+            handles = [await dispatcher.submit(step(1, serial), to()) for serial in range(2)]
+            await asyncio.sleep(1)
+            disk.unplug()
+            await asyncio.sleep(100)
+            # The attempt at 5 s could not be noted.
+            assert receiver.arrivals == (0, 5)
+            disk.free()
+            await asyncio.sleep(10)
+            assert handle.done()
+            assert all(one.done() for one in handles)
+            assert await dispatcher.drain(timeout=1)
+
+    with caplog.at_level(logging.WARNING, "alarm_dispatch"):
+        virtual_clock.run(main())
+
+    assert len(receiver.requests) == 5
+    assert states(disk.outbox) == ["delivered"] * 3
+    assert len(caplog.records) == 3
+
+
+def test_closing_while_the_disk_is_full_ends(virtual_clock):
+    """Every handle; what is in the outbox goes on with the next dispatcher."""
+    disk = Disk(MemoryOutbox())
+    receiver = MemoryReceiver("delay:1:500,delay:1:200", now=virtual_clock.now)
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(transport=receiver.transport, clock=virtual_clock, outbox=disk)
+        handles = [await dispatcher.submit(step(number % 3, number), to(limit=2)) for number in range(9)]
+        disk.fill()
+        await asyncio.sleep(2)
+        started = virtual_clock.elapsed
+        await dispatcher.close(timeout=3)
+        assert virtual_clock.elapsed - started <= 3
+        ends = [(await handle.result()).deliveries[0] for handle in handles]
+        assert sum(end.ok for end in ends) == 1
+        assert all(end.ok or isinstance(end.error, DispatcherClosedError) for end in ends)
+        assert dispatcher._backlog.count == 0
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        disk.free()
+        await asyncio.sleep(30)
+        async with AsyncDispatcher(
+            transport=receiver.transport, clock=virtual_clock, outbox=disk, groups=[to()]
+        ) as other:
+            await asyncio.sleep(20)
+            assert other.stats().delivered == 9
+
+    virtual_clock.run(main())
+
+    of_alarms = [[one for one in serials(receiver) if one % 3 == alarm] for alarm in range(3)]
+    assert all(sorted(of_alarm) == of_alarm for of_alarm in of_alarms)
+
+
+class Stumbling(MemoryOutbox):
+    """It cannot write the end of one alarm's deliveries, nor put another's."""
+
+    def settle(self, worker: str, endings: Any, **options: Any) -> Any:
+        if any(self._rows[ending.id].entry.alarm_id == "alarm-1" for ending in endings):
+            raise ZeroDivisionError("a store's own")
+        return super().settle(worker, endings, **options)
+
+    def enqueue(self, entries: Any, **options: Any) -> Any:
+        if any(entry.alarm_id == "alarm-2" for entry in entries):
+            raise ZeroDivisionError("a store's own")
+        return super().enqueue(entries, **options)
+
+
+def test_what_is_about_one_record_harms_only_that(virtual_clock, memory_receiver, slow, caplog):
+    """A page of the file may be damaged, or a store of somebody else's stumble over it."""
+    outbox = Stumbling()
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(
+            transport=memory_receiver(200).transport, clock=virtual_clock, outbox=outbox
+        )
+        first = [asyncio.ensure_future(dispatcher.submit(numbered(number), to())) for number in range(2)]
+        await asyncio.sleep(1)
+        slow()
+        await asyncio.sleep(1)
+        more = [asyncio.ensure_future(dispatcher.submit(numbered(number), to())) for number in (2, 3)]
+        for _ in range(10):
+            await asyncio.sleep(1)
+            slow()
+        handles = [submitted.result() for submitted in (*first, more[1])]
+        assert [handle.done() for handle in handles] == [True, False, True]
+        assert isinstance(more[0].exception(), OutboxError)
+        closing = asyncio.ensure_future(dispatcher.close(timeout=0))
+        await asyncio.sleep(0.05)
+        slow()
+        await closing
+        assert (await handles[1].result(timeout=0)).ok
+
+    virtual_clock.run(main())
+
+    assert states(outbox) == ["delivered", "pending", "delivered"]
+    assert len([record for record in caplog.records if "does not take a record" in record.message]) == 1
+
+
+def test_a_store_that_raises_anything_is_told_as_an_outbox_error(virtual_clock, memory_receiver):
+    """Its thread goes on."""
+    disk = Disk(MemoryOutbox())
+
+    async def main() -> None:
+        async with AsyncDispatcher(
+            transport=memory_receiver(200).transport, clock=virtual_clock, outbox=disk
+        ) as dispatcher:
+            await asyncio.sleep(1)
+            disk.faults = dict.fromkeys(("enqueue", "claim", "lanes", "list", "trim"), ZeroDivisionError("x"))
+            with pytest.raises(OutboxError, match="the outbox raised ZeroDivisionError: x"):
+                await dispatcher.submit(numbered(1), to())
+            await asyncio.sleep(100)
+            disk.faults = {}
+            assert (await dispatcher.dispatch(numbered(1), to())).ok
+            disk.faults = {"leave": ZeroDivisionError("x"), "close": ZeroDivisionError("x")}
+
+    virtual_clock.run(main())
+
+
+# -- a slow disk
+
+
+def test_nothing_is_sent_before_it_is_on_disk(virtual_clock, memory_receiver, slow):
+    """And it counts from the submit on."""
+    outbox, receiver = MemoryOutbox(), memory_receiver(200)
+    settings = {"transport": receiver.transport, "clock": virtual_clock, "outbox": Disk(outbox)}
+
+    async def main() -> None:
+        async with AsyncDispatcher(**settings) as dispatcher:
+            submitted = asyncio.create_task(dispatcher.submit(numbered(1), to()))
+            await asyncio.sleep(1)
+            assert not submitted.done()
+            assert not receiver.requests
+            assert dispatcher.stats().waiting == dispatcher._backlog.count == 1
+            assert not await dispatcher.drain(timeout=1)
+            slow()
+            await submitted
+            await asyncio.sleep(1)
+            assert len(receiver.requests) == 1
+            assert not submitted.result().done()
+            slow()
+            await asyncio.sleep(0)
+            assert submitted.result().done()
+            slow()
+            closing = asyncio.create_task(dispatcher.close())
+            await asyncio.sleep(0)
+            slow()
+            await closing
+
+    virtual_clock.run(main())
+
+
+def test_a_submit_that_was_cancelled_meanwhile_is_sent(virtual_clock, memory_receiver, slow):
+    """What is on disk is."""
+    outbox, receiver = MemoryOutbox(), memory_receiver(200)
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(transport=receiver.transport, clock=virtual_clock, outbox=outbox)
+        submitted = asyncio.create_task(dispatcher.submit(numbered(1), to()))
+        await asyncio.sleep(1)
+        submitted.cancel()
+        await asyncio.sleep(1)
+        slow()
+        await asyncio.sleep(1)
+        slow()
+        await dispatcher.close()
+        slow()
+
+    virtual_clock.run(main())
+
+    assert states(outbox) == ["delivered"]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_closing_waits_for_what_is_being_put(virtual_clock, memory_receiver, slow, full):
+    """It was acknowledged, and is due."""
+    outbox, receiver = MemoryOutbox(), memory_receiver(200)
+    disk = Disk(outbox)
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(transport=receiver.transport, clock=virtual_clock, outbox=disk)
+        submitted = asyncio.create_task(dispatcher.submit(numbered(1), to()))
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(dispatcher.close())
+        await asyncio.sleep(1)
+        if full:
+            disk.fill()
+        slow()
+        for _ in range(3):
+            await asyncio.sleep(0.5)
+            slow()
+        await closing
+        if full:
+            with pytest.raises(OutboxUnavailableError):
+                await submitted
+        else:
+            assert (await (await submitted).result(timeout=0)).ok
+        assert dispatcher._backlog.count == 0
+
+    virtual_clock.run(main())
+
+    assert len(receiver.requests) == (not full)
+
+
+def test_what_is_put_too_late_is_kept_for_the_next_one(virtual_clock, memory_receiver, slow):
+    """The close did not wait for so long; it is not sent after its end."""
+    outbox, receiver = MemoryOutbox(), memory_receiver(200)
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(transport=receiver.transport, clock=virtual_clock, outbox=outbox)
+        submitted = asyncio.create_task(dispatcher.submit(numbered(1), to()))
+        await asyncio.sleep(0)
+        await dispatcher.close(timeout=2)
+        slow()
+        (delivery,) = (await (await submitted).result(timeout=0)).deliveries
+        assert isinstance(delivery.error, DispatcherClosedError)
+        assert dispatcher._backlog.count == 0
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    virtual_clock.run(main())
+
+    assert states(outbox) == ["pending"]
+    assert not receiver.requests
+
+
+def test_an_interrupted_close_ends_all_the_same(virtual_clock, memory_receiver, slow):
+    """While it waits for what is being put."""
+    outbox, receiver = MemoryOutbox(), memory_receiver(200)
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(transport=receiver.transport, clock=virtual_clock, outbox=outbox)
+        submitted = asyncio.create_task(dispatcher.submit(numbered(1), to()))
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(dispatcher.close())
+        await asyncio.sleep(1)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        slow()
+        assert (await submitted).done()
+
+    virtual_clock.run(main())
+
+
+@pytest.mark.parametrize(
+    ("script", "full", "wanted"),
+    [
+        ("200", False, ("delivered", [1])),
+        ("200", True, ("delivered", [1])),
+        ("500", False, ("failed", [1])),
+        ("500", True, ("failed", [1])),
+    ],
+)
+def test_an_attempt_that_is_being_noted_at_the_close_counts(
+    virtual_clock, memory_receiver, slow, script, full, wanted
+):
+    """The handle tells what came of it, and the outbox too if it could be written."""
+    outbox, receiver = MemoryOutbox(), memory_receiver(script)
+    disk = Disk(outbox)
+    told: list[Any] = []
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(
+            transport=receiver.transport, clock=virtual_clock, outbox=disk, hooks=[told.append]
+        )
+        submitted = asyncio.create_task(dispatcher.submit(numbered(1), to()))
+        await asyncio.sleep(0)
+        slow()
+        handle = await submitted
+        await asyncio.sleep(1)
+        closing = asyncio.create_task(dispatcher.close(timeout=1))
+        await asyncio.sleep(2)
+        if full:
+            disk.fill()
+        slow()
+        await closing
+        (delivery,) = (await handle.result(timeout=0)).deliveries
+        assert (delivery.status, numbers(delivery.attempts)) == wanted
+        assert delivery.ok or isinstance(delivery.error, DispatcherClosedError)
+        assert dispatcher._backlog.count == 0
+
+    virtual_clock.run(main())
+
+    assert [type(event).__name__ for event in told] == ["Attempt", "Delivery"]
+    assert numbers(stored(outbox)[0].attempts) == ([] if full else [1])
+    assert states(outbox) == ["delivered" if script == "200" and not full else "pending"]
+
+
+def test_a_journal_that_never_answers_holds_up_no_end(virtual_clock, memory_receiver, slow):
+    """Every handle has it."""
+    outbox, receiver = MemoryOutbox(), memory_receiver(200)
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(transport=receiver.transport, clock=virtual_clock, outbox=outbox)
+        submitted = asyncio.create_task(dispatcher.submit(numbered(1), to()))
+        await asyncio.sleep(0)
+        slow()
+        handle = await submitted
+        await asyncio.sleep(1)
+        await dispatcher.close(timeout=1)
+        (delivery,) = (await handle.result(timeout=0)).deliveries
+        assert isinstance(delivery.error, DispatcherClosedError)
+        slow()
+        with pytest.raises(DispatcherClosedError):
+            await dispatcher.submit(numbered(1), to())
+
+    virtual_clock.run(main())
+
+    assert states(outbox) == ["delivered"]
+
+
+def test_a_superseded_one_goes_before_the_newer_one(virtual_clock, slow):
+    """Its end is on disk first; also when that takes its time, and yet a newer one comes."""
+    outbox = MemoryOutbox()
+    receiver = MemoryReceiver("500,200", now=virtual_clock.now)
+    latest = to(supersede=True)
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(transport=receiver.transport, clock=virtual_clock, outbox=outbox)
+        submits = [await _written(dispatcher.submit(step(1, 0), latest), slow)]
+        await asyncio.sleep(1)
+        slow()
+        newer = [asyncio.ensure_future(dispatcher.submit(step(1, serial), latest)) for serial in (1, 2)]
+        await asyncio.sleep(0.1)
+        slow()
+        submits += await asyncio.gather(*newer)
+        await asyncio.sleep(0.1)
+        assert serials(receiver) == [0]
+        for _ in range(4):
+            slow()
+            await asyncio.sleep(0.1)
+        ends = [(await handle.result(timeout=0)).deliveries[0].status for handle in submits]
+        assert ends == ["superseded", "superseded", "delivered"]
+        assert dispatcher.stats().submitted == 3
+        await dispatcher.close()
+
+    virtual_clock.run(main())
+
+    assert serials(receiver) == [0, 2]
+    assert states(outbox) == ["superseded", "superseded", "delivered"]
+
+
+def test_one_that_is_too_old_is_not_superseded_as_well(virtual_clock, slow):
+    """Its end is being written when a newer one comes, which waits for that."""
+    outbox = MemoryOutbox()
+    receiver = MemoryReceiver("delay:4:200", now=virtual_clock.now)
+    latest = to(supersede=True, max_age=2.0, limit=1)
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(transport=receiver.transport, clock=virtual_clock, outbox=outbox)
+        handles = [await _written(dispatcher.submit(step(number, 0), latest), slow) for number in range(2)]
+        await asyncio.sleep(4.5)
+        slow()
+        await asyncio.sleep(0)
+        handles.append(await _written(dispatcher.submit(step(1, 1), latest), slow))
+        for _ in range(20):
+            await asyncio.sleep(0.5)
+            slow()
+        ends = [(await handle.result(timeout=0)).deliveries[0].status for handle in handles]
+        assert ends == ["delivered", "failed", "delivered"]
+        assert await dispatcher.drain(timeout=0)
+        await dispatcher.close(timeout=0)
+
+    virtual_clock.run(main())
+
+    assert states(outbox) == ["delivered", "dead", "delivered"]
+
+
+async def _written(coroutine: Any, slow: Callable[[], None]) -> Any:
+    task = asyncio.ensure_future(coroutine)
+    await asyncio.sleep(0)
+    slow()
+    return await task
+
+
+def test_a_hook_may_submit_while_the_engine_writes(virtual_clock, memory_receiver):
+    """Stepped by hand, from inside a call of the engine."""
+    outbox = MemoryOutbox()
+    count = itertools.count(100)
+
+    def again(event: object) -> None:
+        if hasattr(event, "attempts") and (number := next(count)) < 103:
+            with pytest.raises(StopIteration):
+                dispatcher.submit(numbered(number), to()).send(None)
+
+    dispatcher = AsyncDispatcher(
+        transport=memory_receiver(200).transport, clock=virtual_clock, outbox=outbox, hooks=[again]
+    )
+
+    async def main() -> None:
+        async with dispatcher:
+            for number in range(3):
+                await dispatcher.submit(numbered(number), to(max_age=5))
+            assert await dispatcher.drain()
+            assert dispatcher.stats().delivered == 6
+
+    virtual_clock.run(main())
+
+    assert states(outbox) == ["delivered"] * 6
+
+
+def test_a_hook_of_a_blocking_dispatcher_may_submit(memory_receiver):
+    """It does not wait for the disk there, as it would wait for itself."""
+    outbox = MemoryOutbox()
+    handles: list[Any] = []
+
+    def again(event: object) -> None:
+        if hasattr(event, "attempts") and len(handles) < 3:
+            handles.append(dispatcher.submit(numbered(100 + len(handles)), to()))
+
+    def answer(request: Request) -> Reply:
+        return Reply(status_code=200)
+
+    with Dispatcher(transport=MemoryReceiver(answer).transport, outbox=outbox, hooks=[again]) as dispatcher:
+        assert dispatcher.dispatch(numbered(1), to()).ok
+        for _ in range(4):
+            assert dispatcher.drain()
+        assert all(handle.result(timeout=10).ok for handle in handles)
+
+    assert states(outbox) == ["delivered"] * 4
