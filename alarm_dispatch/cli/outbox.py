@@ -27,12 +27,14 @@ SHOWN = 50
 
 @contextlib.contextmanager
 def opened(path: str, *, must_exist: bool = True) -> Iterator[SqliteOutbox]:
-    """The outbox in this file; without ``must_exist`` it is made when it is first used."""
+    """The outbox in this file; without ``must_exist`` it is made if there is none."""
     # Here and not above: a Python may have been built without sqlite3, and only these commands need it.
     from alarm_dispatch.outbox import SqliteOutbox  # noqa: PLC0415
 
     found = SqliteOutbox(path, must_exist=must_exist)
     try:
+        # What cannot be used is told before anything else is.
+        next(iter(found.list(limit=1)), None)
         yield found
     finally:
         found.close()

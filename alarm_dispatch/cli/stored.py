@@ -15,7 +15,6 @@ from alarm_dispatch.cli.grids import (
     Line,
     Row,
     attempts_section,
-    counted,
     first_start,
 )
 from alarm_dispatch.outbox import StoredDelivery, StoredStatus
@@ -90,7 +89,7 @@ def stored_lines(stored: StoredDelivery) -> Iterator[Line]:
         "fallback of": entry.origin,
         "groups before": ", ".join(entry.passed),
         "error": stored.error,
-        "attempts": counted(len(stored.attempts), "attempt", "attempts"),
+        "attempts": str(len(stored.attempts)),
         "content": entry.content.decode(errors="backslashreplace"),
     }
     for name, text in told.items():

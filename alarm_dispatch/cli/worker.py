@@ -38,8 +38,6 @@ def run(*, outbox: str, groups: str, until_empty: bool = False, transport: str =
     served = tuple(groups_from(groups).values())
     carrier = transport_named(transport)
     with opened(outbox, must_exist=False) as store:
-        # What cannot be used as an outbox is told before anything else is.
-        next(iter(store.list(limit=1)), None)
         work = _Work(store, served, until_empty=until_empty)
         with work.shown(), asyncio.Runner(loop_factory=loop_factory(transport)) as runner:
             runner.run(work.serve(carrier, outbox))
