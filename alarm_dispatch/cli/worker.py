@@ -39,7 +39,7 @@ def run(*, outbox: str, groups: str, until_empty: bool = False, transport: str =
     carrier = transport_named(transport)
     with opened(outbox, must_exist=False) as store:
         work = _Work(store, served, until_empty=until_empty)
-        with work.shown(), asyncio.Runner(loop_factory=loop_factory(transport)) as runner:
+        with asyncio.Runner(loop_factory=loop_factory(transport)) as runner:
             runner.run(work.serve(carrier, outbox))
     work.sum_up()
     return 0
@@ -55,7 +55,6 @@ class _Work:
     statuses: Counter[DeliveryStatus] = field(factory=Counter)
     verdicts: Counter[Verdict] = field(factory=Counter)
     _screen: Screen = field(factory=lambda: Screen(error=True))
-    _draw: Callable[[], None] = field(init=False)
     _told: Line = ()
     _tell_at: float = field(factory=lambda: time.monotonic() + _TO_TELL)
 
@@ -70,15 +69,21 @@ class _Work:
             ) as dispatcher:
                 names = ", ".join(group.name for group in self.groups)
                 Screen().line(f"Serving {path} for {names}. Ctrl-C ends.")
-                while not ended.is_set() and not (self.until_empty and await self._is_empty(dispatcher)):
-                    self._draw()
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(_TO_LOOK):
-                            await ended.wait()
+                with self._shown() as draw:
+                    while not ended.is_set() and not (self.until_empty and await self._is_empty(dispatcher)):
+                        draw()
+                        with contextlib.suppress(TimeoutError):
+                            async with asyncio.timeout(_TO_LOOK):
+                                await ended.wait()
+                # What could never be sent is no delivery that a hook is told of.
+                self.statuses[DeliveryStatus.FAILED] = dispatcher.stats().failed
 
     async def _is_empty(self, dispatcher: AsyncDispatcher) -> bool:
         stats = dispatcher.stats()
-        return not stats.waiting and not stats.in_flight and await asyncio.to_thread(self._nothing_pending)
+        if stats.waiting or stats.in_flight or not await asyncio.to_thread(self._nothing_pending):
+            return False
+        await asyncio.sleep(_TO_LOOK)  # what was settled in this moment is counted by then
+        return True
 
     def _nothing_pending(self) -> bool:
         return not any(
@@ -90,15 +95,13 @@ class _Work:
     # -- what is seen of it
 
     @contextlib.contextmanager
-    def shown(self) -> Iterator[None]:
-        """The counts beside a bar where one can be drawn, else in a line now and then."""
+    def _shown(self) -> Iterator[Callable[[], None]]:
+        """Gives what tells the counts: beside a bar where one can be drawn, else in a line now and then."""
         if not self._screen.moves:
-            self._draw = self._tell_changes
-            yield
+            yield self._tell_changes
             return
         with self._screen.bar() as draw:
-            self._draw = lambda: draw(self.statuses.total(), None, self._counts())
-            yield
+            yield lambda: draw(self.statuses.total(), None, self._counts())
 
     def _tell_changes(self) -> None:
         now = time.monotonic()

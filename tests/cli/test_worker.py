@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sqlite3
 import subprocess
 
 import pytest
@@ -82,6 +83,22 @@ def test_a_dead_letter_is_told_and_its_fallback_sent(loopback_receiver, groups_f
     assert "\ndelivered 1, failed 1, superseded 0; attempts: confirmed 1, rejected 2\n" in result.stdout
     assert statuses(path) == {"oncall": ["dead"], "second": ["delivered"]}
     assert len(good.requests) == 1
+
+
+def test_what_can_never_be_sent_is_counted(groups_file, tmp_path):
+    """A damaged row is a dead letter, and the worker goes on."""
+    path = put(tmp_path / "alarms.db", "oncall")
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE alarm_dispatch_content SET content = '{'")
+    connection.close()
+    groups = groups_file(oncall=("http://127.0.0.1:1", ""))
+
+    result = run("worker", "--outbox", path, "--groups", groups, "--until-empty")
+
+    assert result.exit_code == 0
+    assert result.stdout.endswith("\ndelivered 0, failed 1, superseded 0\n")
+    assert statuses(path) == {"oncall": ["dead"]}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
