@@ -34,9 +34,12 @@ html_show_sphinx = False
 
 
 class CommandHelp(SphinxDirective):
-    """Shows what ``alarm-dispatch COMMAND --help`` prints, so that it cannot differ from the command."""
+    """Shows what ``alarm-dispatch COMMAND --help`` prints, so that it cannot differ from the command.
 
-    optional_arguments = 1
+    A command of a command is two words.
+    """
+
+    optional_arguments = 2
 
     def run(self) -> list[nodes.Node]:
         """The help as a block of text."""
@@ -44,9 +47,11 @@ class CommandHelp(SphinxDirective):
             from alarm_dispatch.cli.app import command_line  # noqa: PLC0415 - it needs the extra cli
         except ImportError as error:
             raise self.error("the documentation of the command line needs the extra 'cli'") from error
-        context = click_context(command_line, "alarm-dispatch")
+        command: Any = command_line
+        context = click_context(command, "alarm-dispatch")
         for name in self.arguments:
-            context = click_context(command_line.commands[name], name, parent=context)
+            command = command.commands[name]
+            context = click_context(command, name, parent=context)
         return [nodes.literal_block(text=context.get_help(), language="text")]
 
 

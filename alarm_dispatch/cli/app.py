@@ -2,57 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from alarm_dispatch.cli import demo, examples, formats, listen, many, render, send, verify
-from alarm_dispatch.cli.carriage import TRANSPORTS
 from alarm_dispatch.cli.errors import CommandError
-from alarm_dispatch.cli.escaping import printable_lines
 from alarm_dispatch.cli.inputs import Destination, RuleOptions
-from alarm_dispatch.errors import BuildError, ConfigurationError, InvalidFieldError, UnknownFormatError
+from alarm_dispatch.cli.kept import outbox_group, worker_command
+from alarm_dispatch.cli.options import CommandLine, as_json, leave, together, transport_option
 from alarm_dispatch.formats import Dialect
 
 __all__ = ["command_line"]
 
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-# What the person at the keyboard can put right; anything else is a fault of ours and shows its traceback.
-_MISUSE = (CommandError, ConfigurationError, InvalidFieldError, UnknownFormatError, BuildError)
 _LAST_PORT = 65_535
 
-
-class _MisuseError(click.ClickException):
-    """Misuse, told without a traceback."""
-
-    exit_code = 2
-
-
-class _CommandLine(click.Group):
-    """Turns misuse into a message and Ctrl-C into its exit code."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was asked for."""
-        try:
-            return super().invoke(ctx)
-        except _MISUSE as error:
-            raise _MisuseError(printable_lines(str(error))) from error
-        except KeyboardInterrupt:
-            ctx.exit(send.INTERRUPTED)
-
-
-def _together(*options: Callable[[Any], Any]) -> Callable[[_F], _F]:
-    def decorate(function: _F) -> _F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _dialect = click.option(
     "--dialect",
     type=click.Choice([str(dialect) for dialect in Dialect]),
@@ -65,7 +29,7 @@ _options = click.option(
     metavar="KEY=VALUE",
     help="An option of the format, such as utc_offset=0; may be given again.",
 )
-_destination = _together(
+_destination = together(
     click.option("--format", "format_name", metavar="FORMAT", help="The callback's format."),
     click.option("--url", metavar="URL", help="The callback's URL."),
     _dialect,
@@ -75,28 +39,27 @@ _destination = _together(
 )
 
 
-@click.group(cls=_CommandLine, epilog=examples.ALL, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandLine, epilog=examples.ALL, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="alarm-dispatch", prog_name="alarm-dispatch")
 def command_line() -> None:
     """Send alarm callbacks, look at their exact bodies, and receive them."""
 
 
-@command_line.result_callback()
-@click.pass_context
-def _end(context: click.Context, code: int) -> None:
-    context.exit(code)
+command_line.result_callback()(leave)
+command_line.add_command(worker_command)
+command_line.add_command(outbox_group)
 
 
 @command_line.command("demo", epilog=examples.DEMO)
 @click.option("--real-time", is_flag=True, help="Keep the documented waits and timeouts (40 seconds).")
-@_json
+@as_json
 def _demo(**given: Any) -> int:
     """Watch an alarm reach receivers that fail first."""
     return demo.run(**given)
 
 
 @command_line.command("formats", epilog=examples.FORMATS)
-@_json
+@as_json
 def _formats(**given: Any) -> int:
     """List the formats and the rules by which each is delivered."""
     return formats.run(**given)
@@ -129,13 +92,8 @@ def _render(alarm: str, **given: Any) -> int:
 @click.option("--attempts", type=int, metavar="N", help="How many at most.")
 @click.option("--delays", metavar="SECONDS,…", help="The waits between attempts, such as 5,10.")
 @click.option("--session-id", metavar="ID", help="The delivery's id, for a single callback.")
-@click.option(
-    "--transport",
-    type=click.Choice(TRANSPORTS),
-    default=TRANSPORTS[0],
-    show_default=True,
-    help="What carries the requests; aiohttp needs the extra fast.",
-)
+@transport_option
+@click.option("--outbox", metavar="FILE", help="Keep the deliveries in this file until they are settled.")
 @click.option(
     "--in-flight",
     type=click.IntRange(min=1),
@@ -148,15 +106,13 @@ def _render(alarm: str, **given: Any) -> int:
     metavar="N",
     help=f"With --many: unsettled deliveries at most.  [default: {many.DEFAULT_BACKLOG}]",
 )
-@_json
+@as_json
 def _send(
     alarm: str | None,
     timeout: float | None,
     attempts: int | None,
     delays: str | None,
     session_id: str | None,
-    transport: str,
-    as_json: bool,
     **given: Any,
 ) -> int:
     """Send an alarm to a callback, or to an alarm group.
@@ -169,28 +125,33 @@ def _send(
     file is read as the deliveries are settled.  A line that is no alarm is told with its number, and the
     others are sent; it counts as a failure.  Standard error shows how far it is, standard output the counts
     (with --json each failed delivery too, one in a line).  The exit code is 2 when no line was an alarm.
+
+    With --outbox a delivery is on disk before it is sent.  After a crash or Ctrl-C the command "worker", or
+    the next "send" to the same group, goes on with what is not settled; it finds the callbacks by the group's
+    name, so name one with --groups.
     """
     storm = {name: given.pop(name) for name in ("many", "in_flight", "backlog")}
     source, storm_only = (
         storm.pop("many"),
         {name: value for name, value in storm.items() if value is not None},
     )
-    destination = Destination(**given)
+    shared = {name: given.pop(name) for name in ("transport", "outbox", "as_json")}
+    destination = Destination(**given, kept=shared["outbox"] is not None)
     rules = RuleOptions(timeout=timeout, attempts=attempts, delays=delays)
     if source is not None:
         if alarm is not None or session_id is not None:
             raise CommandError("--many FILE takes the place of ALARM, and does not go with --session-id")
-        return many.run(source, destination, rules, transport=transport, as_json=as_json, **storm_only)
+        return many.run(source, destination, rules, **shared, **storm_only)
     if storm_only:
         raise CommandError("--in-flight and --backlog go with --many")
     if alarm is None:
         raise CommandError("say what to send: ALARM, or --many FILE")
-    return send.run(alarm, destination, rules, session_id=session_id, transport=transport, as_json=as_json)
+    return send.run(alarm, destination, rules, session_id=session_id, **shared)
 
 
 @command_line.command("verify", epilog=examples.VERIFY)
 @_destination
-@_json
+@as_json
 def _verify(as_json: bool, **destination: Any) -> int:
     """Verify callback URLs, with one request to each.
 
@@ -210,7 +171,7 @@ def _verify(as_json: bool, **destination: Any) -> int:
 @click.option("--then", metavar="ANSWER", help="For all further requests.  [default: the script's last]")
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after so many requests.")
 @click.option("--once", is_flag=True, help="The same as --count 1.")
-@_json
+@as_json
 def _listen(once: bool, count: int | None, **given: Any) -> int:
     """Receive callbacks on this machine and print what arrives.
 

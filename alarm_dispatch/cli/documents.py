@@ -9,7 +9,7 @@ from alarm_dispatch.delivery import Delivery, DispatchReport
 from alarm_dispatch.exchange import Attempt
 from alarm_dispatch.redaction import redact_url
 
-__all__ = ["delivery_document", "report_document", "verifications_document"]
+__all__ = ["attempt_document", "delivery_document", "report_document", "verifications_document"]
 
 
 def report_document(report: DispatchReport) -> dict[str, Any]:
@@ -40,11 +40,12 @@ def delivery_document(delivery: Delivery) -> dict[str, Any]:
         "url": redact_url(delivery.callback.url),
         "status": str(delivery.status),
         "error": None if error is None else f"{type(error).__name__}: {error}",
-        "attempts": [_attempt(attempt) for attempt in delivery.attempts],
+        "attempts": [attempt_document(attempt) for attempt in delivery.attempts],
     }
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
+def attempt_document(attempt: Attempt) -> dict[str, Any]:
+    """One attempt."""
     return {
         "number": attempt.number,
         "started_at": attempt.started_at.isoformat(),

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-__all__ = ["ALL", "DEMO", "FORMATS", "LISTEN", "RENDER", "SEND", "VERIFY"]
+__all__ = [
+    "ALL",
+    "DEMO",
+    "FORMATS",
+    "LISTEN",
+    "OUTBOX",
+    "OUTBOX_LIST",
+    "OUTBOX_PURGE",
+    "OUTBOX_REPLAY",
+    "OUTBOX_SHOW",
+    "RENDER",
+    "SEND",
+    "VERIFY",
+    "WORKER",
+]
 
 
 def _block(*lines: str) -> str:
@@ -28,6 +42,7 @@ SEND = _block(
     "send alarm.json --format blueking --url http://127.0.0.1:8080 --delays 1,2",
     "send --many alarms.jsonl --groups groups.toml --group database-oncall",
     "send --many - --format tencent --url http://127.0.0.1:8080 --json < alarms.jsonl",
+    "send --many alarms.jsonl --groups groups.toml --outbox alarms.db",
 )
 VERIFY = _block(
     "verify --format tencent --url https://ops.example.com/alarms",
@@ -39,3 +54,23 @@ LISTEN = _block(
     "listen --once --json",
     "listen --script 'json:{\"retCode\":1}' --then confirm",
 )
+WORKER = _block(
+    "worker --outbox alarms.db --groups groups.toml",
+    "worker --outbox alarms.db --groups groups.toml --until-empty --transport aiohttp",
+)
+OUTBOX = _block(
+    "outbox list --outbox alarms.db --status dead",
+    "outbox replay --outbox alarms.db --since 12h",
+)
+OUTBOX_LIST = _block(
+    "outbox list --outbox alarms.db",
+    "outbox list --outbox alarms.db --status dead --group oncall --since 7d",
+    "outbox list --outbox alarms.db --alarm alarm-1 --json",
+)
+OUTBOX_SHOW = _block("outbox show 019c18bd3400f7a1b2c3d4e5 --outbox alarms.db")
+OUTBOX_REPLAY = _block(
+    "outbox replay 019c18bd3400f7a1b2c3d4e5 --outbox alarms.db",
+    "outbox replay --outbox alarms.db --callback hooks --since 2026-01-31T08:00:00+08:00",
+    "outbox replay --outbox alarms.db --all",
+)
+OUTBOX_PURGE = _block("outbox purge --outbox alarms.db --before 30d")

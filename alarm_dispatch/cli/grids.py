@@ -12,6 +12,7 @@ from alarm_dispatch.delivery import Delivery
 from alarm_dispatch.exchange import Attempt, Verdict
 
 __all__ = [
+    "ATTEMPT_COLUMNS",
     "STYLES",
     "Column",
     "Grid",
@@ -21,6 +22,7 @@ __all__ = [
     "attempt_line",
     "attempts_grid",
     "attempts_section",
+    "counted",
     "delivery_line",
     "first_start",
     "seconds",
@@ -65,7 +67,7 @@ class Grid:
 
 
 _NONE = "-"
-_ATTEMPT_COLUMNS = (
+ATTEMPT_COLUMNS = (
     Column("#", right=True),
     Column("at", right=True),
     Column("took", right=True),
@@ -74,6 +76,11 @@ _ATTEMPT_COLUMNS = (
     Column("reason", flexible=True),
     Column("next in", right=True),
 )
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """The number and its word."""
+    return f"{count} {one if count == 1 else many}"
 
 
 def seconds(value: float) -> str:
@@ -124,7 +131,7 @@ def attempts_section(attempts: Iterable[Attempt], origin: datetime | None) -> tu
 
 def attempts_grid(attempts: Sequence[Attempt], origin: datetime | None) -> Grid:
     """The attempts of one delivery."""
-    return Grid(columns=_ATTEMPT_COLUMNS, sections=(attempts_section(attempts, origin),))
+    return Grid(columns=ATTEMPT_COLUMNS, sections=(attempts_section(attempts, origin),))
 
 
 def attempt_line(attempt: Attempt, origin: datetime) -> Line:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import attrs
@@ -21,7 +22,17 @@ from alarm_dispatch.loading import load_alarm, load_groups
 from alarm_dispatch.loading.source import read_json_text
 from alarm_dispatch.model import Alarm
 
-__all__ = ["Destination", "RuleOptions", "alarm_from", "alarm_in", "aware_time", "format_from", "key_values"]
+__all__ = [
+    "Destination",
+    "RuleOptions",
+    "alarm_from",
+    "alarm_in",
+    "aware_time",
+    "format_from",
+    "groups_from",
+    "key_values",
+    "time_or_age",
+]
 
 _T = TypeVar("_T")
 
@@ -53,17 +64,48 @@ def _loaded(load: Callable[[str], _T], path: str) -> _T:
         raise CommandError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def aware_time(text: str) -> datetime:
-    """The time in ISO 8601; it must say its offset from UTC."""
+def aware_time(text: str, option: str) -> datetime:
+    """The time in ISO 8601 that was given for ``option``; it must say its offset from UTC."""
+    time = _aware(text)
+    if time is None:
+        raise CommandError(f"{option}: {text!r} is no {_TIME}")
+    return time
+
+
+def time_or_age(text: str | None, option: str, now: datetime) -> datetime | None:
+    """The same, or the time that is so long ago; None when none was given."""
+    if text is None:
+        return None
+    age = _AGE.fullmatch(text)
+    if age is None:
+        time = _aware(text)
+    else:
+        try:
+            time = now - float(age[1]) * _UNITS[age[2]]
+        except OverflowError:
+            raise CommandError(f"{option}: {text} ago is before all times") from None
+    if time is None:
+        raise CommandError(f"{option}: {text!r} is no {_TIME}, and no age such as 30min, 12h or 7d")
+    return time
+
+
+_TIME = "time in ISO 8601 with an offset, such as 2026-01-31T08:00:00+08:00"
+_UNITS = {
+    "s": timedelta(seconds=1),
+    "min": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
+_AGE = re.compile(rf"([0-9]+(?:\.[0-9]+)?)({'|'.join(_UNITS)})")
+
+
+def _aware(text: str) -> datetime | None:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        time = None
-    if time is None or time.utcoffset() is None:
-        raise CommandError(
-            f"--now: {text!r} is no time in ISO 8601 with an offset, such as 2026-01-31T08:00:00+08:00"
-        )
-    return time
+        return None
+    return None if time.utcoffset() is None else time
 
 
 def key_values(pairs: Iterable[str]) -> dict[str, Any]:
@@ -140,7 +182,10 @@ def _seconds(text: str) -> tuple[float, ...]:
 
 @frozen(kw_only=True)
 class Destination:
-    """Where to send: one callback by its format and URL, or an alarm group of a file."""
+    """Where to send: one callback by its format and URL, or an alarm group of a file.
+
+    ``kept`` says that the deliveries will be in an outbox.
+    """
 
     format_name: str | None = None
     url: str | None = None
@@ -148,9 +193,14 @@ class Destination:
     options: tuple[str, ...] = ()
     groups: str | None = None
     group: str | None = None
+    kept: bool = False
 
     def alarm_group(self) -> AlarmGroup:
         """The alarm group that is meant; one of a single callback for a URL."""
+        return self.with_fallbacks()[0]
+
+    def with_fallbacks(self) -> tuple[AlarmGroup, ...]:
+        """The same first, and behind it the groups that may get the alarm when its callbacks fail."""
         for_url = [self.format_name, self.url, self.dialect, self.options or None]
         for_file = [self.groups, self.group]
         if any(given is not None for given in for_url) and any(given is not None for given in for_file):
@@ -159,15 +209,34 @@ class Destination:
                 "a callback of a file has its own"
             )
         if self.groups is not None:
-            return _group_of(self.groups, self.group)
+            return _groups_from(self.groups, self.group)
         if self.format_name is None or self.url is None:
             raise CommandError("say where to: --format FORMAT --url URL, or --groups FILE --group NAME")
         made = format_from(self.format_name, dialect=self.dialect, options=key_values(self.options))
-        return AlarmGroup("command line", callbacks=[Callback(self.url, format=made)])
+        callback = Callback(self.url, format=made)
+        # In an outbox a group's name stands for its callbacks, so each has one of its own.
+        return (AlarmGroup(callback.name if self.kept else "command line", callbacks=[callback]),)
 
 
-def _group_of(path: str, name: str | None) -> AlarmGroup:
-    groups = _loaded(load_groups, path)
+def groups_from(path: str) -> dict[str, AlarmGroup]:
+    """The alarm groups of a .json or .toml file, by name."""
+    return _loaded(load_groups, path)
+
+
+def _groups_from(path: str, name: str | None) -> tuple[AlarmGroup, ...]:
+    groups = groups_from(path)
+    first = _named(groups, name, path)
+    found = {first.name: first}
+    following = [first]
+    while following:
+        for callback in following.pop().callbacks:
+            if callback.fallback is not None and callback.fallback not in found:
+                found[callback.fallback] = groups[callback.fallback]
+                following.append(groups[callback.fallback])
+    return tuple(found.values())
+
+
+def _named(groups: Mapping[str, AlarmGroup], name: str | None, path: str) -> AlarmGroup:
     if name is None and len(groups) == 1:
         return next(iter(groups.values()))
     known = ", ".join(groups) or "none"

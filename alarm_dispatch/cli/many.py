@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Self
 
 import attrs
 from attrs import define, field
@@ -17,13 +18,14 @@ from alarm_dispatch.cli.carriage import TRANSPORTS, loop_factory, transport_name
 from alarm_dispatch.cli.documents import delivery_document
 from alarm_dispatch.cli.errors import CommandError
 from alarm_dispatch.cli.inputs import Destination, RuleOptions, alarm_in
+from alarm_dispatch.cli.keeping import Keeping, keeping
 from alarm_dispatch.cli.lines import LONGEST_LINE, STANDARD_INPUT, Line, count_lines, lines_of, opened
 from alarm_dispatch.cli.screen import Screen, print_json
 from alarm_dispatch.cli.send import FAILED, INTERRUPTED, NOTHING_TO_SEND
 from alarm_dispatch.cli.tally import Tally
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
 from alarm_dispatch.dispatcher import DEFAULT_LIMIT, AsyncDispatcher
-from alarm_dispatch.errors import ConfigurationError
+from alarm_dispatch.errors import ConfigurationError, OutboxError
 from alarm_dispatch.exchange import Attempt, Transport
 from alarm_dispatch.model import Alarm
 
@@ -49,10 +51,12 @@ def run(
     in_flight: int | None = None,
     backlog: int = DEFAULT_BACKLOG,
     transport: str = TRANSPORTS[0],
+    outbox: str | None = None,
     as_json: bool = False,
 ) -> int:
     """Send all of them; 0 when nothing failed, 1 when something did, 2 when no line was an alarm."""
-    group = rules.applied(destination.alarm_group())
+    group, *fallbacks = destination.with_fallbacks()
+    group = rules.applied(group)
     if in_flight is not None:
         group = attrs.evolve(
             group, callbacks=[attrs.evolve(callback, limit=in_flight) for callback in group.callbacks]
@@ -60,9 +64,13 @@ def run(
     if backlog < len(group.callbacks):
         raise CommandError(f"--backlog: an alarm makes {len(group.callbacks)} deliveries here, one each")
     carrier, new_loop = transport_named(transport), loop_factory(transport)
-    storm = _Storm(source=source, group=group, as_json=as_json)
     interrupted = False
-    with opened(source) as stream, storm.shown(), asyncio.Runner(loop_factory=new_loop) as runner:
+    with (
+        keeping(outbox, (group, *fallbacks)) as kept,
+        opened(source) as stream,
+        _Storm(source=source, group=group, kept=kept, as_json=as_json).shown() as storm,
+        asyncio.Runner(loop_factory=new_loop) as runner,
+    ):
         try:
             # Half of the process's limit is for receivers that answer: one alone can then have its own.
             limit = max(DEFAULT_LIMIT, 2 * (in_flight or 0))
@@ -83,6 +91,7 @@ class _Storm:
 
     source: str
     group: AlarmGroup
+    kept: Keeping
     as_json: bool
     broke_off: bool = False
     tally: Tally = field(init=False)
@@ -90,6 +99,7 @@ class _Storm:
     _began: float = field(factory=time.monotonic)
     _draw: Callable[[], None] = field(init=False)
     _draw_every: float = field(init=False)
+    _settled: asyncio.Event = field(factory=asyncio.Event)
 
     def __attrs_post_init__(self) -> None:
         self.tally = Tally(callbacks=len(self.group.callbacks))
@@ -97,7 +107,7 @@ class _Storm:
     # -- what is seen on the way
 
     @contextlib.contextmanager
-    def shown(self) -> Iterator[None]:
+    def shown(self) -> Iterator[Self]:
         """A bar where one can be drawn, else a line now and then."""
         # Beside it nothing else may write to the same terminal.
         if self._screen.moves and not (self.as_json and _shares_terminal()):
@@ -106,11 +116,11 @@ class _Storm:
                 self._draw = lambda: draw(tally.done, tally.total, tally.now(self._elapsed()))
                 self._draw_every = _TO_DRAW
                 self._draw()
-                yield
+                yield self
         else:
             self._draw = lambda: self._screen.line(*self.tally.line(self._elapsed()))
             self._draw_every = _TO_TELL
-            yield
+            yield self
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._began
@@ -133,11 +143,13 @@ class _Storm:
         drawing = asyncio.create_task(self._keep_drawing())
         try:
             async with AsyncDispatcher(
-                transport=transport, limit=limit, backlog=backlog, hooks=[self._note]
+                transport=transport, limit=limit, backlog=backlog, hooks=[self._note], **self.kept.settings
             ) as dispatcher:
                 await self._submit_all(stream, dispatcher)
                 self.tally.read_to_end = True
-                await dispatcher.drain()
+                self._look_for_end()
+                # Not until the dispatcher is drained: an outbox may have more and more of others'.
+                await self._settled.wait()
         finally:
             drawing.cancel()
 
@@ -151,6 +163,9 @@ class _Storm:
         except OSError as error:
             self.broke_off = True
             self._tell_problem(f"{self._name} cannot be read further: {error.strerror or error}")
+        except OutboxError as error:
+            self.broke_off = True
+            self._tell_problem(f"the rest is not sent: {error}")
 
     async def _submit(self, line: Line, dispatcher: AsyncDispatcher) -> None:
         tally = self.tally
@@ -165,7 +180,12 @@ class _Storm:
             for path, problem in error.problems:
                 self._tell_problem(f"line {line.number}: {path}: {problem}")
             return
-        await dispatcher.submit(alarm, self.group, wait=True)
+        self.kept.expect(len(self.group.callbacks))
+        try:
+            await dispatcher.submit(alarm, self.group, wait=True)
+        except OutboxError:
+            tally.alarms += 1  # its deliveries have failed, and are counted as such
+            raise
         tally.alarms += 1
 
     @property
@@ -174,8 +194,15 @@ class _Storm:
 
     # -- what came of it
 
+    def _look_for_end(self) -> None:
+        if self.tally.read_to_end and self.tally.done >= self.tally.submitted:
+            self._settled.set()
+
     def _note(self, event: Attempt | Delivery) -> None:
+        if not self.kept.is_own(event):
+            return
         self.tally.note(event)
+        self._look_for_end()
         if isinstance(event, Attempt) or event.status is not DeliveryStatus.FAILED:
             return
         if self.as_json:
@@ -197,7 +224,10 @@ class _Storm:
             print_json(told, indent=None)
             return
         if interrupted:
-            self._tell_problem("interrupted: what was not settled has failed, what was not read was not sent")
+            unsettled = "stays in the outbox" if self.kept.keeps else "has failed"
+            self._tell_problem(
+                f"interrupted: what was not settled {unsettled}, what was not read was not sent"
+            )
         elif not tally.alarms:
             self._tell_problem(f"{self._name} has no alarm")
         screen = Screen()

@@ -28,7 +28,7 @@ def run(
     made = format_from(format_name, dialect=dialect, options=key_values(options), signature=signature)
     context = BuildContext(
         session_id=secrets.token_hex(12) if session_id is None else session_id,
-        now=datetime.now(UTC) if now is None else aware_time(now),
+        now=datetime.now(UTC) if now is None else aware_time(now, "--now"),
         url="" if url is None else check_url(url, "--url"),
     )
     body = made.build(alarm_from(source), context).content

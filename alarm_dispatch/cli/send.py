@@ -6,7 +6,6 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from attrs import define, field
 
@@ -16,6 +15,7 @@ from alarm_dispatch.cli.documents import report_document
 from alarm_dispatch.cli.errors import CommandError
 from alarm_dispatch.cli.grids import attempt_line, attempts_grid, delivery_line, first_start
 from alarm_dispatch.cli.inputs import Destination, RuleOptions, alarm_from
+from alarm_dispatch.cli.keeping import Keeping, keeping
 from alarm_dispatch.cli.screen import Screen, print_json
 from alarm_dispatch.delivery import Delivery, DispatchReport
 from alarm_dispatch.dispatcher import AsyncDispatcher
@@ -39,12 +39,15 @@ NOTHING_TO_SEND = 2
 class Follower:
     """A hook that tells what happens on standard error, and keeps what is settled."""
 
+    _kept: Keeping
     settled: list[Delivery] = field(factory=list)
     _screen: Screen = field(factory=lambda: Screen(error=True))
     _began: datetime = field(factory=lambda: datetime.now(UTC))
 
     def __call__(self, event: Attempt | Delivery) -> None:
         """Take an attempt that ended, or a delivery that settled."""
+        if not self._kept.is_own(event):
+            return
         if isinstance(event, Attempt):
             self._screen.line(*attempt_line(event, self._began))
             return
@@ -60,22 +63,28 @@ def run(
     *,
     session_id: str | None = None,
     transport: str = TRANSPORTS[0],
+    outbox: str | None = None,
     as_json: bool = False,
 ) -> int:
-    """Send, and print the report; 0 when all is delivered, 2 when no callback's body can be built."""
-    group = rules.applied(destination.alarm_group())
+    """Send, and print the report; 0 when all is delivered, 2 when no callback's body can be built.
+
+    With an outbox what is not settled stays in its file.
+    """
+    group, *fallbacks = destination.with_fallbacks()
+    group = rules.applied(group)
     if session_id is not None and len(group.callbacks) > 1:
         raise CommandError("--session-id names one delivery, and this group has several callbacks")
     alarm = alarm_from(source)
-    follower = Follower()
     carrier = transport_named(transport)
-    try:
-        report = asyncio.run(_dispatched(alarm, group, follower, session_id, carrier))
-    except KeyboardInterrupt:
-        # The dispatcher has settled everything on its way out.
-        if follower.settled:
-            _print(_report_of(follower.settled, alarm, group), as_json=as_json)
-        return INTERRUPTED
+    with keeping(outbox, (group, *fallbacks), session_id) as kept:
+        follower = Follower(kept)
+        try:
+            report = asyncio.run(_dispatched(alarm, group, follower, kept, carrier))
+        except KeyboardInterrupt:
+            # The dispatcher has settled everything on its way out.
+            if follower.settled:
+                _print(_report_of(follower.settled, alarm, group), as_json=as_json)
+            return INTERRUPTED
     _print(report, as_json=as_json)
     if report.ok:
         return 0
@@ -84,10 +93,10 @@ def run(
 
 
 async def _dispatched(
-    alarm: Alarm, group: AlarmGroup, follower: Follower, session_id: str | None, transport: Transport
+    alarm: Alarm, group: AlarmGroup, follower: Follower, kept: Keeping, transport: Transport
 ) -> DispatchReport:
-    settings: dict[str, Any] = {} if session_id is None else {"new_id": lambda: session_id}
-    async with AsyncDispatcher(transport=transport, hooks=[follower], **settings) as dispatcher:
+    async with AsyncDispatcher(transport=transport, hooks=[follower], **kept.settings) as dispatcher:
+        kept.expect(len(group.callbacks))
         return await dispatcher.dispatch(alarm, group)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import define, field
@@ -11,7 +12,7 @@ from alarm_dispatch.cli.grids import STYLES, Line, Part
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
 from alarm_dispatch.exchange import Attempt, Verdict
 
-__all__ = ["Tally"]
+__all__ = ["Tally", "statuses_told", "verdicts_told"]
 
 # Seconds over which the rate is taken: long enough to be readable, short enough to show a stop.
 _RATE_OVER = 5.0
@@ -21,6 +22,24 @@ _STATUS_STYLES = {
     DeliveryStatus.FAILED: "red",
     DeliveryStatus.SUPERSEDED: "yellow",
 }
+
+
+def statuses_told(counts: Mapping[DeliveryStatus, int]) -> Line:
+    """How many deliveries ended how."""
+    parts: list[Part] = []
+    for status in DeliveryStatus:
+        count = counts[status]
+        parts += [", " if parts else "", (f"{status} {count}", _STATUS_STYLES[status] if count else "")]
+    return tuple(parts)
+
+
+def verdicts_told(counts: Mapping[Verdict, int]) -> Line:
+    """How many attempts had which verdict, those that none had left out; nothing for none."""
+    parts: list[Part] = []
+    for verdict in Verdict:
+        if count := counts[verdict]:
+            parts += [", " if parts else "attempts: ", (f"{verdict} {count}", STYLES[verdict])]
+    return tuple(parts)
 
 
 @define
@@ -82,7 +101,7 @@ class Tally:
 
     def now(self, elapsed: float) -> Line:
         """For a bar that shows done and total itself: the rate and the counts."""
-        return (f"{self.rate(elapsed):.0f}/s  ", *self._counts())
+        return (f"{self.rate(elapsed):.0f}/s  ", *statuses_told(self.statuses))
 
     def line(self, elapsed: float) -> Line:
         """The same as a line of its own."""
@@ -90,26 +109,15 @@ class Tally:
         told = "draining, " if self.read_to_end else ""
         return ((f"{elapsed:>7.1f} s  ", "dim"), f"{told}{self.done}{total} done, ", *self.now(elapsed))
 
-    def _counts(self) -> Line:
-        parts: list[Part] = []
-        for status in DeliveryStatus:
-            count = self.statuses[status]
-            parts += [", " if parts else "", (f"{status} {count}", _STATUS_STYLES[status] if count else "")]
-        return tuple(parts)
-
     def summary(self, elapsed: float) -> list[Line]:
         """All of it, for people."""
         took = f"in {elapsed:.1f} s, {self._mean_rate(elapsed):.0f}/s"
         told: list[Line] = [
             (f"{self.alarms} alarms, {self.submitted} deliveries {took}",),
-            self._counts(),
+            statuses_told(self.statuses),
         ]
-        attempts: list[Part] = []
-        for verdict in Verdict:
-            if count := self.verdicts[verdict]:
-                attempts += [", " if attempts else "attempts: ", (f"{verdict} {count}", STYLES[verdict])]
-        if attempts:
-            told.append(tuple(attempts))
+        if attempts := verdicts_told(self.verdicts):
+            told.append(attempts)
         if self.bad_lines:
             told.append(((f"lines that are no alarm: {self.bad_lines}", "red"),))
         return told

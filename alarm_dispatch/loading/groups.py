@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial, reduce
 from operator import and_, or_
 from typing import Any
@@ -36,15 +36,17 @@ def load_groups(source: Source) -> dict[str, AlarmGroup]:
     """The alarm groups that a JSON file, a TOML file or a mapping describes, by name and in their order.
 
     The source is one group (``name`` and ``callbacks``), or a list of groups, or a table of groups by
-    name; a list or table may stand under the key ``groups``.
+    name; a list or table may stand under the key ``groups``.  A callback's ``fallback`` is one of them.
 
     Raises :class:`~alarm_dispatch.errors.ConfigurationError`, which tells every problem with the path of
     its field (``$.callbacks[1].timeout``), and OSError when a file cannot be read.
     """
     content, name = read_source(source, "alarm groups")
+    written = _single_groups(content, name)
+    names = [group["name"] for _, group in written if isinstance(group, Mapping) and "name" in group]
     found: dict[str, AlarmGroup] = {}
     problems: list[tuple[str, str]] = []
-    for path, group in _single_groups(content, name):
+    for path, group in written:
         try:
             loaded = _converter.structure(group, AlarmGroup)
         except StructureError as error:
@@ -54,12 +56,26 @@ def load_groups(source: Source) -> dict[str, AlarmGroup]:
             problems.append(
                 (f"{path}.name", f"{loaded.name!r} occurs twice; each group needs a name of its own")
             )
+        problems.extend(_wrong_fallbacks(loaded, path, names))
         found[loaded.name] = loaded
     if not found and not problems:
         problems.append(("$", "has no group; there must be at least one"))
     if problems:
         raise ConfigurationError(name, problems)
     return found
+
+
+def _wrong_fallbacks(group: AlarmGroup, path: str, names: Collection[Any]) -> Iterator[tuple[str, str]]:
+    """Fallbacks that would never be told; ``names`` are those of all groups, also of the wrong ones."""
+    for index, callback in enumerate(group.callbacks):
+        fallback = callback.fallback
+        if fallback == group.name:
+            problem = "is its own group, which had the alarm already"
+        elif fallback is not None and fallback not in names:
+            problem = f"{fallback!r} is none of the groups: {', '.join(map(str, names))}"
+        else:
+            continue
+        yield f"{path}.callbacks[{index}].fallback", problem
 
 
 _GROUP_KEYS = {attribute.name for attribute in fields(AlarmGroup)}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from alarm_dispatch.errors import OutboxError, OutboxVersionError
+from alarm_dispatch.errors import OutboxCorruptError, OutboxError, OutboxVersionError
 
-__all__ = ["APPLICATION_ID", "MIGRATIONS", "are_current", "ensure_tables"]
+__all__ = ["APPLICATION_ID", "MIGRATIONS", "are_current", "check_there", "ensure_tables"]
 
 APPLICATION_ID = 0x616C6472
 """Marks a file that has nothing but an outbox in it."""
@@ -77,6 +77,12 @@ _FIRST = (
 
 MIGRATIONS: tuple[Sequence[str], ...] = (_FIRST,)
 """The statements that lead from version n to n + 1, at index n."""
+
+
+def check_there(connection: sqlite3.Connection, path: str) -> None:
+    """Nothing for a file with tables of any version, else an OutboxCorruptError."""
+    if not _version(connection):
+        raise OutboxCorruptError(f"{path} has no outbox in it")
 
 
 def are_current(connection: sqlite3.Connection) -> bool:

@@ -29,7 +29,7 @@ from alarm_dispatch.outbox.putting import (
     put_entries,
 )
 from alarm_dispatch.outbox.rows import STATUS_CODES, attempt_line, microseconds, moment, plain_text
-from alarm_dispatch.outbox.schema import are_current, ensure_tables
+from alarm_dispatch.outbox.schema import are_current, check_there, ensure_tables
 
 __all__ = ["SqliteOutbox"]
 
@@ -55,6 +55,7 @@ class SqliteOutbox(Ledger):
 
     Settled deliveries are kept ``keep_settled`` seconds and at most ``max_settled`` of them, dead ones
     ``keep_dead`` and ``max_dead``.  ``busy_timeout`` is how many seconds another process is waited for.
+    With ``must_exist`` a file that is not there, or has no outbox, is an error and stays as it is.
 
     It may be used from all threads, and after a fork in both processes.
     """
@@ -68,11 +69,13 @@ class SqliteOutbox(Ledger):
         max_settled: int = 100_000,
         max_dead: int = 100_000,
         busy_timeout: float = 5.0,
+        must_exist: bool = False,
     ) -> None:
         self.path = os.fspath(path)
         if self.path in {"", ":memory:"}:
             raise OutboxError("an outbox must be in a file, or a crash would lose it")
         self._busy_timeout = busy_timeout
+        self._must_exist = must_exist
         self._seqs: dict[str, int] = {}
         super().__init__(
             Database(self.path, self._connect, self._forget),
@@ -87,10 +90,14 @@ class SqliteOutbox(Ledger):
         if sqlite3.sqlite_version_info < _LEAST_SQLITE:
             least = ".".join(map(str, _LEAST_SQLITE))
             raise OutboxUnavailableError(f"SQLite {sqlite3.sqlite_version} is too old; {least} is needed")
+        if self._must_exist and not Path(self.path).exists():
+            raise OutboxUnavailableError(f"{self.path} is not there")
         connection = sqlite3.connect(
             self.path, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
         )
         try:
+            if self._must_exist:
+                check_there(connection, self.path)
             # Before the first table, or it has no effect; but it would wait for whoever is writing.
             (pages,) = connection.execute("PRAGMA page_count").fetchone()
             if not pages:

@@ -15,21 +15,24 @@ from tests.paths import ALARMS
 
 EVENT = str(ALARMS / "tencent-event.en.json")
 
+COMMANDS = ("demo", "formats", "render", "send", "verify", "listen", "worker", "outbox")
+OF_AN_OUTBOX = ("list", "show", "replay", "purge")
+
 
 def test_help_names_every_command():
     """``--help`` lists the commands and shows examples that can be copied."""
     result = run("--help")
 
     assert result.exit_code == 0
-    for command in ("demo", "formats", "render", "send", "verify", "listen"):
+    for command in COMMANDS:
         assert f"\n  {command} " in result.stdout
     assert "    alarm-dispatch demo\n" in result.stdout
 
 
-@pytest.mark.parametrize("command", ["demo", "formats", "render", "send", "verify", "listen"])
+@pytest.mark.parametrize("command", [*COMMANDS, *(f"outbox {what}" for what in OF_AN_OUTBOX)])
 def test_each_command_has_help(command):
     """Each command's help ends with examples of that command."""
-    result = run(command, "-h")
+    result = run(*command.split(), "-h")
 
     assert result.exit_code == 0
     assert f"    alarm-dispatch {command}" in result.stdout

@@ -20,6 +20,14 @@ TOLD = {
         "$.callbacks[0].timeout: must be more than 0 seconds, not -1",
         "$.callbacks[0].url: must be an http or https URL",
     ],
+    "outbox_worker.py": [
+        "delivered 2, failed 1, superseded 0; attempts: confirmed 2, rejected 2",
+        "robot: dead, attempts: 2",
+        "second: delivered, attempts: 1",
+        "robot is dead: status 500, not 200",
+        "delivered 1, failed 0",
+        "robot: delivered, attempts: 3",
+    ],
     "own_confirmation.py": [
         "delivered ['unconfirmed: errcode is 310000, not 0', 'confirmed: ']",
         "delivered ['unconfirmed: the body is no JSON object', 'confirmed: ']",
@@ -37,6 +45,12 @@ TOLD = {
         "1500 submitted, 500 not delivered",
     ],
     "tencent_dimensions.py": ["'vport': 443", "missing keys: redis_uuid", "20 metric shapes, 7 event shapes"],
+    "transactional_put.py": [
+        "alarm-1: the monitoring system has a bad day",
+        "alarms: ['alarm-0', 'alarm-2']",
+        "to be sent: ['alarm-0', 'alarm-2']",
+        "alarm-2 delivered attempts: 1",
+    ],
     "verify_url.py": ["/ready: verified", "/moved: rejected", "/broken: unknown"],
 }
 

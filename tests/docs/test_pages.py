@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
+from alarm_dispatch.outbox import Ending, Entry, LaneKey, SqliteOutbox, StoredStatus
 
 from ..paths import ROOT
 from .blocks import blocks, captioned
@@ -30,6 +34,8 @@ _COMMANDS = sorted(
     }
 )
 _RECEIVER = "http://127.0.0.1:8080"
+_OUTBOX = "alarms.db"
+_DEAD_ID = "019c18bd3400f7a1b2c3d4e5"
 
 
 def test_the_pages_have_tests_and_commands():
@@ -64,6 +70,11 @@ def test_a_command_that_a_page_shows_works(command, tmp_path, loopback_receiver)
         (tmp_path / name).write_text(source.replace(_RECEIVER, receiver.url), encoding="utf-8")
     if command.startswith("alarm-dispatch listen"):
         _receives(command, tmp_path)
+        return
+    if _OUTBOX in command:
+        _put_dead_letter(tmp_path / _OUTBOX)
+    if command.startswith("alarm-dispatch worker") and "--until-empty" not in command:
+        _serves(command, tmp_path)
         return
     words = shlex.split(command.replace(_RECEIVER, receiver.url))[1:]
     if "--groups" in words and words[0] == "send":
@@ -110,3 +121,37 @@ def _receives(command: str, directory: Path) -> None:
         listening.wait()
     assert listening.returncode == 0
     assert "tencent" in told
+
+
+def _put_dead_letter(path: Path) -> None:
+    """Have an outbox with the delivery that the pages speak of."""
+    outbox, now = SqliteOutbox(path), datetime.now(UTC)
+    worker = outbox.join(now=now, until=now + timedelta(seconds=30))
+    entry = Entry(
+        id=_DEAD_ID,
+        lane=LaneKey("oncall", "ops"),
+        alarm_id="alarm-1",
+        level=2,
+        content=b"{}",
+        created_at=now,
+    )
+    outbox.enqueue([entry], worker=worker, now=now)
+    outbox.settle(worker, [Ending(id=_DEAD_ID, status=StoredStatus.DEAD, number=0)], now=now)
+    outbox.close()
+
+
+def _serves(command: str, directory: Path) -> None:
+    """Let it serve until it is told to end."""
+    words = shlex.split(command)[1:]
+    serving = subprocess.Popen(
+        [sys.executable, "-m", "alarm_dispatch", *words], stdout=subprocess.PIPE, text=True, cwd=directory
+    )
+    try:
+        assert serving.stdout is not None
+        assert serving.stdout.readline().startswith("Serving alarms.db for ")
+        serving.send_signal(signal.SIGTERM)
+        serving.communicate(timeout=60)
+    finally:
+        serving.kill()
+        serving.wait()
+    assert serving.returncode == 0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import json
 import re
+import sqlite3
 import types
 import typing
 from collections.abc import Iterator
@@ -17,6 +20,7 @@ import pytest
 from alarm_dispatch import Alarm, formats, load_alarm, model, schedule
 from alarm_dispatch.callbacks import DEFAULT_LIMIT as DEFAULT_CALLBACK_LIMIT
 from alarm_dispatch.callbacks import AlarmGroup, Callback
+from alarm_dispatch.cli.stored import stored_document
 from alarm_dispatch.delivery import DeliveryStatus
 from alarm_dispatch.dispatcher import DEFAULT_BACKLOG, DEFAULT_LIMIT
 from alarm_dispatch.exchange import Verdict
@@ -24,6 +28,7 @@ from alarm_dispatch.formats import aliyun, blueking, tencent, tencent_legacy
 from alarm_dispatch.formats.tencent.dimensions.shape import KEY
 from alarm_dispatch.limits import DEFAULT_MAX_RETRY_AFTER
 from alarm_dispatch.loading.groups import _HttpxSettings
+from alarm_dispatch.outbox import Entry, LaneKey, SqliteOutbox, StoredDelivery, StoredStatus
 from alarm_dispatch.receiver import StepKind
 from alarm_dispatch.transports.auth import BasicAuth, BearerAuth
 
@@ -226,6 +231,57 @@ def test_every_verdict_has_its_row():
 def test_every_status_has_its_row():
     """In the code's order."""
     assert names("verdicts.md", "Statuses of a delivery") == [str(status) for status in DeliveryStatus]
+
+
+def test_every_status_of_an_outbox_has_its_row():
+    """In the code's order, with what a handle is told."""
+    told = {
+        row[0].strip("`"): row[2].strip("`") for row in rows("outbox.md", "Statuses of a stored delivery")
+    }
+
+    assert list(told) == [str(status) for status in StoredStatus]
+    assert {ended for ended in told.values() if ended} == {str(status) for status in DeliveryStatus}
+
+
+def test_every_column_of_an_outbox_has_its_row(tmp_path):
+    """In the tables' order."""
+    path = tmp_path / "alarms.db"
+    SqliteOutbox(path).trim(now=STARTED)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        tables = [
+            name
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            if not name.startswith("sqlite_")
+        ]
+        for table in tables:
+            columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+            assert names("outbox.md", table) == columns
+    assert len(tables) == 5
+
+
+def test_how_long_an_outbox_keeps():
+    """The how-to guide and the reference have the figures of the code."""
+    defaults = inspect.signature(SqliteOutbox).parameters
+    guide = (ROOT / "docs" / "how-to" / "outbox.md").read_text("utf-8")
+    figures = dict(rows("outbox.md", "Figures"))
+
+    for name, kind, words in (
+        ("settled", "delivered, superseded", "settled deliveries are kept"),
+        ("dead", "dead", "dead letters are kept"),
+    ):
+        days = defaults[f"keep_{name}"].default / 86_400
+        most = defaults[f"max_{name}"].default
+        assert f"| {kind} | {days:g} days | {most:,} |" in guide
+        assert figures[words] == f"{days:g} days, {most:,} of them at most"
+
+
+def test_every_key_of_a_listed_delivery_has_its_row():
+    """As ``outbox list --json`` prints it."""
+    entry = Entry(id="a", lane=LaneKey("b", "c"), alarm_id="d", level=0, content=b"{}", created_at=STARTED)
+
+    assert names("command-line.md", "list") == [
+        *stored_document(StoredDelivery(entry=entry, status=StoredStatus.DEAD))
+    ]
 
 
 def test_every_setting_that_is_the_dispatchers_has_its_figure():

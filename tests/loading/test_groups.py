@@ -531,3 +531,33 @@ def test_what_spares_no_receiver(key: str, value: Any, problem: str) -> None:
     """An error that names the path and what is allowed."""
     with pytest.raises(ConfigurationError, match=problem):
         load_groups({"name": "oncall", "callbacks": [{**CALLBACK, key: value}]})
+
+
+def test_a_fallback_is_one_of_the_groups() -> None:
+    """It may be a later one, and one that is wrong itself is no unknown one."""
+    loaded = load_groups(
+        {"oncall": {"callbacks": [{**CALLBACK, "fallback": "second"}]}, "second": {"callbacks": [CALLBACK]}}
+    )
+
+    assert loaded["oncall"].callbacks[0].fallback == "second"
+    assert problems(load_groups, [group(fallback="second"), {**GROUP, "name": "second", "timeout": 0}]) == {
+        "$[1].timeout": "must be more than 0 seconds, not 0"
+    }
+
+
+def test_a_fallback_that_nobody_would_get() -> None:
+    """One that is not there, its own group, and what is no name at all."""
+    found = problems(
+        load_groups,
+        [
+            {**GROUP, "callbacks": [CALLBACK, {**CALLBACK, "fallback": "thrid"}]},
+            {**group(fallback="second"), "name": "second"},
+            {**group(fallback=3), "name": "third"},
+        ],
+    )
+
+    assert found == {
+        "$[0].callbacks[1].fallback": "'thrid' is none of the groups: oncall, second, third",
+        "$[1].callbacks[0].fallback": "is its own group, which had the alarm already",
+        "$[2].callbacks[0].fallback": "must be text, not an integer",
+    }

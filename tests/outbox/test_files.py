@@ -48,6 +48,22 @@ def query(path, *statements: str) -> list:
 # -- versions
 
 
+def test_one_that_must_exist(path):
+    """It is not made, and neither are its tables; once it is there it is like any other."""
+    outbox = SqliteOutbox(path, must_exist=True)
+    with pytest.raises(OutboxUnavailableError, match="is not there"):
+        statuses(outbox)
+    assert not path.exists()
+    query(path, "CREATE TABLE theirs (id)")
+    with pytest.raises(OutboxCorruptError, match="has no outbox in it"):
+        statuses(outbox)
+    assert query(path, "SELECT name FROM sqlite_master") == [("theirs",)]
+
+    SqliteOutbox(path).enqueue([entry("a")], worker=None, now=NOW)
+
+    assert list(statuses(outbox)) == ["a"]
+
+
 def test_a_file_is_made_when_it_is_needed(path, sqlite_outbox):
     """With the version in a table of our own, and the file marked as ours."""
     assert not path.exists()

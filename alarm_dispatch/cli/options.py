@@ -1,0 +1,81 @@
+"""Options that several commands have, and how a command ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from alarm_dispatch.cli.carriage import TRANSPORTS
+from alarm_dispatch.cli.errors import CommandError
+from alarm_dispatch.cli.escaping import printable_lines
+from alarm_dispatch.cli.send import INTERRUPTED
+from alarm_dispatch.errors import (
+    BuildError,
+    ConfigurationError,
+    InvalidFieldError,
+    OutboxError,
+    UnknownFormatError,
+)
+
+__all__ = ["CommandLine", "as_json", "leave", "outbox_file", "times", "together", "transport_option"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+# What the person at the keyboard can put right; anything else is a fault of ours and shows its traceback.
+_MISUSE = (CommandError, ConfigurationError, InvalidFieldError, UnknownFormatError, BuildError, OutboxError)
+
+
+class _MisuseError(click.ClickException):
+    """Misuse, told without a traceback."""
+
+    exit_code = 2
+
+
+class CommandLine(click.Group):
+    """Turns misuse into a message and Ctrl-C into its exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except _MISUSE as error:
+            raise _MisuseError(printable_lines(str(error))) from error
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+
+
+@click.pass_context
+def leave(context: click.Context, code: int) -> None:
+    """End the process with the code that a command returned."""
+    context.exit(code)
+
+
+def together(*options: Callable[[Any], Any]) -> Callable[[_F], _F]:
+    """Options that go together, as one."""
+
+    def decorate(function: _F) -> _F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+outbox_file = click.option("--outbox", required=True, metavar="FILE", help="The outbox's file.")
+
+transport_option = click.option(
+    "--transport",
+    type=click.Choice(TRANSPORTS),
+    default=TRANSPORTS[0],
+    show_default=True,
+    help="What carries the requests; aiohttp needs the extra fast.",
+)
+
+times = together(
+    click.option("--since", metavar="TIME", help="Only those made then or later."),
+    click.option("--before", metavar="TIME", help="Only those made before."),
+)
