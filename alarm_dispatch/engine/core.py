@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import datetime
 
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
 from alarm_dispatch.engine.attempt import make_request
 from alarm_dispatch.engine.decisions import expired, what_follows
 from alarm_dispatch.engine.lanes import Lane
+from alarm_dispatch.engine.pulse import Pulse
 from alarm_dispatch.engine.queues import Queues
 from alarm_dispatch.engine.settings import EngineSettings
 from alarm_dispatch.engine.stats import DispatcherStats, figures
@@ -27,12 +27,8 @@ _log = logging.getLogger("alarm_dispatch")
 # Seconds that cancelled requests get to clean up, when the dispatcher is closed.
 _CANCEL_GRACE = 1.0
 _FINAL = (Verdict.CONFIRMED, Verdict.REFUSED)
-# Seconds between two looks at how long a round of the event loop takes: 1/64, which adds up without rounding,
-# so that the times of a virtual clock stay exact.  With fewer tasks than this there is nothing to be learned.
-_PULSE = 0.015625
+# With fewer tasks than this there is nothing to be learned of the event loop.
 _BUSY_TASKS = 4
-# Seconds for which another fatal alarm is reckoned with.
-_HURRY = 1.0
 # Attempts that a task makes one after the other; then a new one lets the event loop have its turn.
 _TURNS_OF_A_TASK = 32
 
@@ -57,8 +53,7 @@ class Engine:
         # A task that has made its attempt, and what it makes next.
         self._vacant: asyncio.Task[None] | None = None
         self._handed: tuple[Job, Lane | None, Share | None] | None = None
-        self._pulse: asyncio.Handle | None = None
-        self._hurried_until = 0.0
+        self._pulse = Pulse(settings.clock, self._queues.window, self._serve)
         self._serving = False
         self._closing = False
         self._ended = False
@@ -75,8 +70,7 @@ class Engine:
         lane = self._queues.lane_of(job.callback)
         if not job.level and not self._queues.wanted_by_fatal:
             # Unless more of them wait than can go at once: then they wait for each other.
-            self._queues.window.hurry(True)
-            self._hurried_until = job.submitted + _HURRY
+            self._pulse.hurry()
         if job.callback.supersede:
             for older in lane.supersede(job.alarm_id):
                 lane.superseded += 1
@@ -147,30 +141,13 @@ class Engine:
         task = self._loop.create_task(self._work(job, lane, share))
         self._tasks[task] = job
         task.add_done_callback(self._task_ended)
-        if self._pulse is None and len(self._tasks) > _BUSY_TASKS:
-            self._pulse = self._loop.call_later(_PULSE, self._beat)
-
-    def _beat(self) -> None:
-        """While much is in flight: learn how long the event loop takes from one turn to the next."""
-        self._pulse = self._loop.call_soon(self._begin_round)
-
-    def _begin_round(self) -> None:
-        # By the wall clock: the loop's own has, on uvloop, a tick of a millisecond.
-        self._pulse = self._loop.call_soon(self._end_round, self._settings.clock.now())
-
-    def _end_round(self, began: datetime) -> None:
-        window = self._queues.window
-        if self._loop.time() > self._hurried_until:
-            window.hurry(False)
-        window.loop_took((self._settings.clock.now() - began).total_seconds())
-        self._pulse = self._loop.call_later(_PULSE, self._beat)
-        self._serve()
+        if len(self._tasks) > _BUSY_TASKS:
+            self._pulse.start()
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         job = self._tasks.pop(task)
-        if not self._tasks and self._pulse is not None:
-            self._pulse.cancel()
-            self._pulse = None
+        if not self._tasks:
+            self._pulse.stop()
         # A task that was cancelled before its first step, or broke: its handle must not wait for ever.
         if task.cancelled():
             self._abort()

@@ -58,7 +58,7 @@ def test_fatal_alarms_that_wait_for_each_other_do_not_prolong_it(
             for number, pause in enumerate((0, 0.5, 0)):
                 alarm = attrs.evolve(numbered(number), level=Level.FATAL)
                 await dispatcher.submit(alarm, group(f"https://r{number}.example/"))
-                found.append(dispatcher._running()._hurried_until)
+                found.append(dispatcher._running()._pulse.hurried_until)
                 await asyncio.sleep(pause)
         return found
 
