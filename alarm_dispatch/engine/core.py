@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 
-from alarm_dispatch.delivery import Delivery, DeliveryStatus
+from alarm_dispatch.delivery import DeliveryStatus
 from alarm_dispatch.engine.attempt import make_request
 from alarm_dispatch.engine.decisions import expired, what_follows
+from alarm_dispatch.engine.expiry import Sweep, swept
 from alarm_dispatch.engine.lanes import Lane
 from alarm_dispatch.engine.pulse import Pulse
 from alarm_dispatch.engine.queues import Queues
 from alarm_dispatch.engine.settings import EngineSettings
+from alarm_dispatch.engine.settling import Settling
 from alarm_dispatch.engine.stats import DispatcherStats, figures
 from alarm_dispatch.engine.users import TransportsInUse
 from alarm_dispatch.engine.window import Share
@@ -33,7 +36,7 @@ _BUSY_TASKS = 4
 _TURNS_OF_A_TASK = 32
 
 
-class Engine:
+class Engine(Settling):
     """Serves jobs on one event loop; all methods are called on that loop.
 
     A job is in one place at a time: behind another of its alarm, in its lane's queue, in flight, or in the
@@ -41,15 +44,11 @@ class Engine:
     """
 
     def __init__(self, settings: EngineSettings) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._settings = settings
-        self._timers: TimerHeap[Job | Lane] = TimerHeap(self._loop, self._due, _counts)
+        super().__init__(settings)
+        self._timers: TimerHeap[Job | Lane | Sweep] = TimerHeap(self._loop, self._due, _counts)
         self._queues = Queues(settings.limit, settings.circuit, self._timers.push)
         self._transports = TransportsInUse(self._loop)
         self._tasks: dict[asyncio.Task[None], Job] = {}
-        self._counts = dict.fromkeys(DeliveryStatus, 0)
-        self._pending = 0
-        self._emptied: set[asyncio.Future[None]] = set()
         # A task that has made its attempt, and what it makes next.
         self._vacant: asyncio.Task[None] | None = None
         self._handed: tuple[Job, Lane | None, Share | None] | None = None
@@ -80,27 +79,15 @@ class Engine:
                     self._timers.discard()
                 elif state is JobState.READY:
                     lane.discard()
-        if lane.push(job) and self._queues.make_ready(job, lane):
+        if lane.push(job) and self._make_ready(job, lane):
             self._serve()
+        else:
+            self._tell_all()
 
     def add_now(self, job: Job) -> None:
         """Take in a job that waits for no other: the verification of a URL."""
         self._pending += 1
         self._start(job, None, None)
-
-    def tell(self, event: Attempt | Delivery) -> None:
-        """Tell the hooks; what one of them raises is logged and harms nobody."""
-        for hook in self._settings.hooks:
-            try:
-                hook(event)
-            except BaseException:  # noqa: BLE001 - a hook only watches; what it raises is told in the log
-                _log.exception("hook %r raised on %s", hook, type(event).__name__)
-
-    def settle_unbuilt(self, delivery: Delivery) -> None:
-        """Count and tell a delivery that failed before it became a job."""
-        self._counts[delivery.status] += 1
-        self._settings.backlog.release()
-        self.tell(delivery)
 
     # -- whose turn it is
 
@@ -121,13 +108,40 @@ class Engine:
                 self._start(job, lane, share)
         finally:
             self._serving = False
+        self._tell_all()
 
-    def _due(self, item: Job | Lane) -> None:
+    def _due(self, item: Job | Lane | Sweep) -> None:
         if isinstance(item, Lane):
             self._queues.woken(item)
+        elif isinstance(item, Sweep):
+            self._sweep(item)
         elif item.state is JobState.WAITING:
-            self._queues.make_ready(item, self._queues.lane_with(item))
+            self._make_ready(item, self._queues.lane_with(item))
         self._serve()
+
+    def _make_ready(self, job: Job, lane: Lane) -> bool:
+        """Let the job, the first of its alarm, be sent when it is its turn; whether that may be now."""
+        if job.callback.max_age is not None:
+            self._sweep_at(lane, job.submitted + job.callback.max_age)
+        return self._queues.make_ready(job, lane)
+
+    def _sweep_at(self, lane: Lane, when: float) -> None:
+        if lane.swept_at is None or when < lane.swept_at:
+            # A tick after it, as at that time it is not yet too old.
+            lane.swept_at = when
+            due = math.nextafter(when, math.inf)
+            self._timers.push(due, Sweep(lane, due))
+
+    def _sweep(self, sweep: Sweep) -> None:
+        # The loop fires a timer up to one tick of its clock early.
+        lane, now = sweep.lane, max(sweep.due, self._loop.time())
+        too_old, next_at = swept(lane, now)
+        lane.swept_at = None
+        for job in too_old:
+            self._settle(job, lane, expired(job, now))
+            lane.discard()
+        if next_at is not None:
+            self._sweep_at(lane, next_at)
 
     # -- an attempt
 
@@ -149,11 +163,12 @@ class Engine:
         if not self._tasks:
             self._pulse.stop()
         # A task that was cancelled before its first step, or broke: its handle must not wait for ever.
-        if task.cancelled():
+        if task.cancelled() and self._loop_ends():
             self._abort()
         fault = None if task.cancelled() else task.exception()
         if job.state is not JobState.SETTLED and (fault is not None or task.cancelled()):
             self._report(job, fault or DispatcherClosedError("the dispatcher was closed before it was sent"))
+        self._tell_all()
 
     async def _work(self, job: Job, lane: Lane | None, share: Share | None) -> None:
         """Make an attempt, and then those that may follow: a task for each would cost more than it does."""
@@ -162,7 +177,10 @@ class Engine:
         for left in range(_TURNS_OF_A_TASK - 1, -1, -1):  # pragma: no branch - the last hands on nothing
             cut_off = await self._attempt(job, lane, share)
             if cut_off and task.cancelling():
-                self._abort()
+                if self._loop_ends():
+                    self._abort()
+                else:
+                    task.uncancel()  # a transport's doing: it was one delivery's affair
             self._vacant = task if left and not self._ended else None
             try:
                 self._serve()
@@ -206,7 +224,7 @@ class Engine:
             self._queues.window.leave(share)
         if job.state is JobState.IN_FLIGHT:  # else it was settled without waiting for this
             job.state = JobState.WAITING
-        self.tell(attempt)
+        self._untold.append(attempt)
         if attempt.retry_in is None:
             self._settle(job, lane, fault)
         else:
@@ -214,6 +232,7 @@ class Engine:
             self._timers.push(ended + attempt.retry_in, job)
         if lane is not None:
             self._queues.bring_back(lane)
+        self._tell_all()
         if isinstance(fault, KeyboardInterrupt):
             raise fault  # the delivery is settled; the person at the keyboard wants more than that
         return isinstance(outcome.fault, DispatcherClosedError)
@@ -221,7 +240,7 @@ class Engine:
     # -- out
 
     def _settle(self, job: Job, lane: Lane | None, error: BaseException | None) -> None:
-        if lane is None or self._ended:
+        if lane is None:
             self._report(job, error)
             return
         following = lane.settle(job)
@@ -230,41 +249,12 @@ class Engine:
         else:
             lane.failed += 1
         self._report(job, error)
-        if following is not None:
-            self._queues.make_ready(following, lane)
-        elif not lane.pending:
-            self._queues.rest(lane)
-
-    def _report(self, job: Job, error: BaseException | None, status: DeliveryStatus | None = None) -> None:
-        if job.state is JobState.SETTLED:
+        if self._ended:
             return
-        job.state = JobState.SETTLED
-        delivery = job.settled(error, status)
-        self._counts[delivery.status] += 1
-        self._pending -= 1
-        self._settings.backlog.release()
-        self.tell(delivery)
-        job.ticket.settle(job.index, delivery)
-        if not self._pending:
-            for waiter in self._emptied:
-                if not waiter.done():
-                    waiter.set_result(None)
-            self._emptied.clear()
-
-    async def drain(self, timeout: float | None) -> bool:  # noqa: ASYNC109 - it answers, others raise
-        """Wait until every job is settled; False when ``timeout`` seconds were over."""
-        if not self._pending:
-            return True
-        waiter = self._loop.create_future()
-        self._emptied.add(waiter)
-        try:
-            async with asyncio.timeout(timeout):
-                await waiter
-        except TimeoutError:
-            return False
-        finally:
-            self._emptied.discard(waiter)
-        return True
+        if following is not None:
+            self._make_ready(following, lane)
+        elif not lane.pending:
+            self._queues.rest(lane, self._loop.time())
 
     async def close(self, timeout: float) -> None:  # noqa: ASYNC109 - it ends by itself, others may not
         """Take nothing more; let what is due go on for ``timeout`` seconds; then end everything.
@@ -278,6 +268,7 @@ class Engine:
         for item in self._timers.clear():
             if isinstance(item, Job) and item.state is JobState.WAITING:
                 self._settle(item, self._queues.lane_with(item), closed)
+        self._tell_all()
         try:
             if timeout > 0:
                 self._serve()
@@ -290,6 +281,7 @@ class Engine:
             # A transport that swallows its cancellation goes on by itself; the handle gets its end now.
             _log.warning("transport %r ignored its cancellation", job.transport)
             self._report(job, closed)
+        self._tell_all()
         await self._transports.aclose(_CANCEL_GRACE)
 
     async def _until_idle(self, timeout: float) -> None:  # noqa: ASYNC109 - handed on
@@ -310,11 +302,16 @@ class Engine:
         self._timers.clear()
         unsent = DispatcherClosedError("the dispatcher was closed before it was sent")
         for lane in self._queues.lanes:
-            for job in lane.jobs():
-                if job.state is not JobState.IN_FLIGHT:
-                    self._report(job, unsent)
+            for job in lane.withdraw():
+                lane.failed += 1
+                self._report(job, unsent)
         for task in self._tasks:
             task.cancel()
+        self._tell_all()
+
+    def _loop_ends(self) -> bool:
+        """Whether a cancellation means more than one delivery: who ends a loop cancels all of its tasks."""
+        return not self._settings.own_loop and all(task.cancelling() for task in self._tasks)
 
     def stats(self) -> DispatcherStats:
         """The figures of now."""
@@ -323,5 +320,5 @@ class Engine:
         return figures(self._queues.lanes, self._counts, self._pending, in_flight, self._loop.time())
 
 
-def _counts(item: Job | Lane) -> bool:
-    return isinstance(item, Lane) or item.state is JobState.WAITING
+def _counts(item: Job | Lane | Sweep) -> bool:
+    return not isinstance(item, Job) or item.state is JobState.WAITING

@@ -21,7 +21,10 @@ Hook = Callable[[Attempt | Delivery], None]
 
 @frozen(kw_only=True)
 class EngineSettings:
-    """What an engine goes by; ``limit`` is of requests in flight, ``max_retry_after`` in seconds."""
+    """What an engine goes by; ``limit`` is of requests in flight, ``max_retry_after`` in seconds.
+
+    ``own_loop`` says that nobody else has tasks on the event loop, or ends it.
+    """
 
     clock: Clock
     rng: random.Random
@@ -30,3 +33,4 @@ class EngineSettings:
     limit: int
     circuit: Circuit | None
     max_retry_after: float
+    own_loop: bool = False

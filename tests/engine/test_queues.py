@@ -48,7 +48,7 @@ def end(to: Queues, turn: tuple[Job, Lane, Share], now: float = 0.0, *, answered
     if lane.pending:
         to.bring_back(lane)
     else:
-        to.rest(lane)
+        to.rest(lane, 0.0)
 
 
 def name(turn: tuple[Job, Lane, Share]) -> str:

@@ -1,0 +1,96 @@
+"""What is under way and how it ends: counted, told to the hooks and the handles, and waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+
+from alarm_dispatch.delivery import Delivery, DeliveryStatus
+from alarm_dispatch.engine.settings import EngineSettings
+from alarm_dispatch.exchange import Attempt
+from alarm_dispatch.jobs import Job, JobState
+
+__all__ = ["Settling"]
+
+_log = logging.getLogger("alarm_dispatch")
+
+
+class Settling:
+    """The part of an engine that knows how much there is still to do, and tells how each ended."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._settings = settings
+        self._counts = dict.fromkeys(DeliveryStatus, 0)
+        self._pending = 0
+        self._emptied: set[asyncio.Future[None]] = set()
+        self._untold: deque[Attempt | tuple[Job, Delivery]] = deque()
+        self._telling = False
+
+    def tell(self, event: Attempt | Delivery) -> None:
+        """Tell the hooks; what one of them raises is logged and harms nobody."""
+        for hook in self._settings.hooks:
+            try:
+                hook(event)
+            except BaseException:  # noqa: BLE001 - a hook only watches; what it raises is told in the log
+                _log.exception("hook %r raised on %s", hook, type(event).__name__)
+
+    def settle_unbuilt(self, delivery: Delivery) -> None:
+        """Count and tell a delivery that failed before it became a job."""
+        self._counts[delivery.status] += 1
+        self._settings.backlog.release()
+        self.tell(delivery)
+
+    def _report(self, job: Job, error: BaseException | None, status: DeliveryStatus | None = None) -> None:
+        if job.state is JobState.SETTLED:
+            return
+        job.state = JobState.SETTLED
+        delivery = job.settled(error, status)
+        self._counts[delivery.status] += 1
+        self._pending -= 1
+        self._settings.backlog.release()
+        self._untold.append((job, delivery))
+
+    def _tell_all(self) -> None:
+        """Tell what has happened, in its order.
+
+        Only when nothing is half done: whoever is told may submit, and with eager tasks it happens at once.
+        """
+        if self._telling:
+            return  # the outer call goes on
+        self._telling = True
+        try:
+            while self._untold:
+                event = self._untold.popleft()
+                if isinstance(event, Attempt):
+                    self.tell(event)
+                else:
+                    job, delivery = event
+                    self.tell(delivery)
+                    job.ticket.settle(job.index, delivery)
+        finally:
+            self._telling = False
+        self._wake_if_empty()
+
+    def _wake_if_empty(self) -> None:
+        if not self._pending:
+            for waiter in self._emptied:
+                if not waiter.done():
+                    waiter.set_result(None)
+            self._emptied.clear()
+
+    async def drain(self, timeout: float | None) -> bool:  # noqa: ASYNC109 - it answers, others raise
+        """Wait until every job is settled; False when ``timeout`` seconds were over."""
+        if not self._pending:
+            return True
+        waiter = self._loop.create_future()
+        self._emptied.add(waiter)
+        try:
+            async with asyncio.timeout(timeout):
+                await waiter
+        except TimeoutError:
+            return False
+        finally:
+            self._emptied.discard(waiter)
+        return True
