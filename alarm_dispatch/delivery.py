@@ -9,6 +9,7 @@ from attrs import field, frozen
 from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.errors import DispatchFailedError
 from alarm_dispatch.exchange import Attempt
+from alarm_dispatch.redaction import described
 
 __all__ = ["Delivery", "DeliveryStatus", "DispatchReport"]
 
@@ -49,7 +50,7 @@ class Delivery:
         if self.status is not DeliveryStatus.FAILED:
             return str(self.status)
         if self.error is not None:
-            return f"{type(self.error).__name__}: {self.error}"
+            return described(self.error)
         if not self.attempts:
             return "failed without an attempt"
         last = self.attempts[-1]

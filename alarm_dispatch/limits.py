@@ -91,8 +91,8 @@ def retry_after(text: str, now: datetime, cap: float) -> tuple[float | None, str
     """
     shown = ascii(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
     seconds: float
-    if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS:
-        seconds = float(text)
+    if text.isascii() and text.isdigit():
+        seconds = float(text)  # however many digits: infinity is capped too
     else:
         try:
             date = parsedate_to_datetime(text)
@@ -109,4 +109,3 @@ def retry_after(text: str, now: datetime, cap: float) -> tuple[float | None, str
 
 
 _SHOWN = 40
-_MAX_DIGITS = 12

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_plus, urlsplit
 
-__all__ = ["MASK", "presentable", "redact_headers", "redact_url"]
+__all__ = ["MASK", "described", "presentable", "redact_headers", "redact_url"]
 
 MASK = "***"
 
@@ -66,3 +66,11 @@ _MOST_SHOWN = 200
 def redact_headers(headers: tuple[tuple[str, str], ...]) -> str:
     """The headers' names only: which of the values are secret cannot be told from outside."""
     return "(" + ", ".join(f"{name}: {MASK}" for name, _ in headers) + ")"
+
+
+def described(error: BaseException) -> str:
+    """The error's kind and text, and its kind alone where it has no text to tell."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - it is somebody else's, and broken
+        return type(error).__name__

@@ -228,10 +228,10 @@ def non_negative(*, optional: bool = False, whole: bool = False, least: int = 0)
         if optional and value is None:
             return
         field = _name(instance, attribute)
+        if whole and (isinstance(value, bool) or not isinstance(value, int)):
+            raise InvalidFieldError(field, f"must be an integer, not {value!r}")
         if check_number(value, field) < least:
             raise InvalidFieldError(field, f"must be at least {least}, not {value!r}")
-        if whole and not isinstance(value, int):
-            raise InvalidFieldError(field, f"must be an integer, not {value!r}")
 
     return validate
 

@@ -117,6 +117,7 @@ class _Storm:
                 self._draw_every = _TO_DRAW
                 self._draw()
                 yield self
+                self._draw()  # what was settled since the last look
         else:
             self._draw = lambda: self._screen.line(*self.tally.line(self._elapsed()))
             self._draw_every = _TO_TELL

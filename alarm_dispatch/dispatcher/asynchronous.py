@@ -11,6 +11,7 @@ from alarm_dispatch.delivery import Delivery, DispatchReport
 from alarm_dispatch.dispatcher.settings import (
     DEFAULT_CLOSE_TIMEOUT,
     DispatcherSettings,
+    check_timeout,
     close_timeout,
     enter,
     enter_kept,
@@ -126,22 +127,25 @@ class AsyncDispatcher(DispatcherSettings):
     async def drain(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - the interface
         """Wait until every delivery is settled, retries included; False when ``timeout`` seconds were over.
 
-        Further submits are taken meanwhile, and waited for as well.
+        Further submits are taken meanwhile, and waited for as well.  Raises
+        :class:`~alarm_dispatch.errors.InvalidFieldError` for a timeout that is none.
         """
+        check_timeout(timeout, "drain.timeout", optional=True)
         return self._engine is None or await self._engine.drain(timeout)
 
     def stats(self) -> DispatcherStats:
-        """What the dispatcher does now.
-
-        Raises :class:`~alarm_dispatch.errors.DispatcherClosedError`.
-        """
+        """What the dispatcher does now, or did until it was closed."""
+        if self._closed and self._engine is not None:
+            return self._engine.stats()
         return self._running().stats()
 
     async def close(self, timeout: float = DEFAULT_CLOSE_TIMEOUT) -> None:  # noqa: ASYNC109 - the interface
         """Take nothing more, give what is due ``timeout`` seconds, and end the rest.
 
-        A delivery that waits for a later attempt ends at once; every handle gets its result.
+        A delivery that waits for a later attempt ends at once; every handle gets its result.  Raises
+        :class:`~alarm_dispatch.errors.InvalidFieldError` for a timeout that is none, and closes nothing.
         """
+        check_timeout(timeout, "close.timeout")
         self._closed = True
         if self._engine is not None:
             await self._engine.close(timeout)

@@ -33,6 +33,7 @@ __all__ = [
     "DEFAULT_CLOSE_TIMEOUT",
     "DEFAULT_LIMIT",
     "DispatcherSettings",
+    "check_timeout",
     "close_timeout",
     "enter",
     "enter_kept",
@@ -50,6 +51,8 @@ DEFAULT_CLOSE_TIMEOUT = 10.0
 
 class DispatcherSettings:
     """What both dispatchers take."""
+
+    _own_loop = False
 
     def __init__(  # noqa: PLR0913 - each is a keyword of its own to the user
         self,
@@ -74,7 +77,7 @@ class DispatcherSettings:
         for hook in (hooks := tuple(hooks)):
             if not callable(hook):
                 raise InvalidFieldError("hooks", f"must be callable; a {type(hook).__name__} is not")
-        self._clock = clock or SystemClock()
+        self._clock = _checked_clock(clock)
         self._backlog = Backlog(_at_least_one(backlog, "backlog"))
         self._settings = EngineSettings(
             clock=self._clock,
@@ -84,6 +87,7 @@ class DispatcherSettings:
             limit=_at_least_one(limit, "limit"),
             circuit=as_circuit(circuit, "circuit"),
             max_retry_after=_seconds(max_retry_after, "max_retry_after"),
+            own_loop=self._own_loop,
         )
         if new_id is None:
             new_id = DeliveryIds(None if outbox is None else self._clock)
@@ -163,6 +167,21 @@ def _seconds(value: float, name: str) -> float:
     if check_number(value, name) < 0:
         raise InvalidFieldError(name, f"must be at least 0 seconds, not {value!r}")
     return value
+
+
+def check_timeout(value: float | None, name: str, *, optional: bool = False) -> None:
+    """Nothing for seconds to wait, else :class:`~alarm_dispatch.errors.InvalidFieldError`."""
+    if not (optional and value is None):
+        _seconds(value, name)  # type: ignore[arg-type]  # None is what it refuses
+
+
+def _checked_clock(clock: Clock | None) -> Clock:
+    if clock is None:
+        return SystemClock()
+    if not (hasattr(clock, "now") and hasattr(clock, "new_event_loop")):
+        told = f"must have now() and new_event_loop(); a {type(clock).__name__} has not"
+        raise InvalidFieldError("clock", told)
+    return clock
 
 
 def enter(

@@ -16,6 +16,7 @@ from alarm_dispatch.delivery import Delivery, DispatchReport
 from alarm_dispatch.dispatcher.settings import (
     DEFAULT_CLOSE_TIMEOUT,
     DispatcherSettings,
+    check_timeout,
     close_timeout,
     enter,
     enter_kept,
@@ -55,11 +56,14 @@ class Dispatcher(DispatcherSettings):
     seconds, what a receiver's Retry-After can ask for.
     """
 
+    _own_loop = True
+
     def _open(self) -> None:
         self._closed = False
         self._lock = threading.Lock()
         self._thread: LoopThread | None = None
         self._engine: Engine | None = None
+        self._last_stats: DispatcherStats | None = None
         _LIVING.add(self)
 
     def submit(self, alarm: Alarm, group: AlarmGroup) -> Handle:
@@ -107,8 +111,10 @@ class Dispatcher(DispatcherSettings):
     def drain(self, timeout: float | None = None) -> bool:
         """Wait until every delivery is settled, retries included; False when ``timeout`` seconds were over.
 
-        Further submits are taken meanwhile, and waited for as well.
+        Further submits are taken meanwhile, and waited for as well.  Raises
+        :class:`~alarm_dispatch.errors.InvalidFieldError` for a timeout that is none.
         """
+        check_timeout(timeout, "drain.timeout", optional=True)
         self._check_thread()
         with self._lock:
             thread = None if self._closed else self._thread
@@ -119,12 +125,16 @@ class Dispatcher(DispatcherSettings):
         return await self._running_engine().drain(timeout)
 
     def stats(self) -> DispatcherStats:
-        """What the dispatcher does now; it may be called from any thread, also from a hook.
+        """What the dispatcher does now, or did until it was closed.
 
-        Raises :class:`~alarm_dispatch.errors.DispatcherClosedError`.
+        It may be called from any thread, also from a hook.  Raises
+        :class:`~alarm_dispatch.errors.DispatcherClosedError` while it is being closed, and for one that was
+        closed before it did anything.
         """
         if self._in_own_thread():
             return self._running_engine().stats()
+        if self._last_stats is not None:
+            return self._last_stats
         answer: Future[DispatcherStats] = Future()
         self._post(0, lambda engine: answer.set_result(engine.stats()))
         return answer.result()
@@ -133,8 +143,10 @@ class Dispatcher(DispatcherSettings):
         """Take nothing more, give what is due ``timeout`` seconds, and end the rest.
 
         A delivery that waits for a later attempt ends at once; every handle gets its result.  The call
-        returns within ``timeout`` and some seconds, whatever the receivers do.
+        returns within ``timeout`` and some seconds, whatever the receivers do.  Raises
+        :class:`~alarm_dispatch.errors.InvalidFieldError` for a timeout that is none, and closes nothing.
         """
+        check_timeout(timeout, "close.timeout")
         self._check_thread()
         with self._lock:
             closed_before, self._closed = self._closed, True
@@ -151,6 +163,7 @@ class Dispatcher(DispatcherSettings):
 
     async def _close_engine(self, timeout: float) -> None:  # noqa: ASYNC109 - handed on
         await self._running_engine().close(timeout)
+        self._last_stats = self._running_engine().stats()
 
     def _post(self, count: int, entry: Callable[..., None], *arguments: object) -> None:
         # Under the lock nothing is posted after close() has posted the end.

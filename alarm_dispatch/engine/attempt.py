@@ -10,7 +10,7 @@ from attrs import define
 from alarm_dispatch.errors import DispatcherClosedError, TransportError
 from alarm_dispatch.exchange import Judgement, Reply, Request, Transport, Verdict
 from alarm_dispatch.jobs import Job
-from alarm_dispatch.redaction import presentable
+from alarm_dispatch.redaction import described, presentable
 
 __all__ = ["Outcome", "make_request"]
 
@@ -43,6 +43,15 @@ async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
 
     ``deadline`` is a time of the running loop.
     """
+    try:
+        return await _made(job, request, deadline)
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a user's error that cannot even be told
+        return Outcome(Judgement(Verdict.UNKNOWN, f"{type(error).__name__} in telling an error"), fault=error)
+
+
+async def _made(job: Job, request: Request, deadline: float) -> Outcome:
     reply: Reply | None = None
     try:
         if getattr(job.transport, "keeps_deadline", False):
@@ -69,7 +78,7 @@ async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
     except GeneratorExit:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever it is, it fails this delivery and is told there
-        told = presentable(f"{type(error).__name__}: {error}", request.url, request.headers)
+        told = presentable(described(error), request.url, request.headers)
         return Outcome(Judgement(Verdict.UNKNOWN, told), reply, error)
     return Outcome(judgement, reply)
 

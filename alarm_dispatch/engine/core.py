@@ -8,6 +8,7 @@ import logging
 from alarm_dispatch.delivery import DeliveryStatus
 from alarm_dispatch.engine.attempt import make_request
 from alarm_dispatch.engine.decisions import expired, what_follows
+from alarm_dispatch.engine.expiry import Expiries, Sweep
 from alarm_dispatch.engine.lanes import Lane
 from alarm_dispatch.engine.pulse import Pulse
 from alarm_dispatch.engine.queues import Queues
@@ -46,8 +47,9 @@ class Engine(Settling):
 
     def __init__(self, settings: EngineSettings) -> None:
         super().__init__(settings)
-        self._timers: TimerHeap[Job | Lane] = TimerHeap(self._loop, self._due, _counts)
+        self._timers: TimerHeap[Job | Lane | Sweep] = TimerHeap(self._loop, self._due, _counts)
         self._queues = Queues(settings.limit, settings.circuit, self._timers.push)
+        self._expiries = Expiries(self._loop, self._timers.push, self._end_expired)
         self._transports = TransportsInUse(self._loop)
         self._tasks: dict[asyncio.Task[None], Job] = {}
         # A task that has made its attempt, and what it makes next.
@@ -85,12 +87,10 @@ class Engine(Settling):
                     lane.discard()
         if lane.push(job) and self._make_ready(job, lane):
             self._serve()
+        else:
+            self._tell_all()
 
     # What an engine with an outbox does otherwise, as things must be written first.
-
-    def _make_ready(self, job: Job, lane: Lane) -> bool:
-        """Let the job, the first of its alarm, be sent when it is its turn; whether that may be now."""
-        return self._queues.make_ready(job, lane)
 
     def _end_superseded(self, older: Job, newer: Job, lane: Lane) -> None:  # noqa: ARG002 - see there
         """End a job that was taken out of the lane, as ``newer`` takes its place."""
@@ -99,21 +99,6 @@ class Engine(Settling):
     def _end_expired(self, job: Job, lane: Lane, error: BaseException) -> None:
         """End a job that is too old, and is the first of its alarm."""
         self._settle(job, lane, error)
-
-    async def _recorded(
-        self,
-        job: Job,  # noqa: ARG002 - see there
-        attempt: Attempt,  # noqa: ARG002
-        error: BaseException | None,  # noqa: ARG002
-    ) -> bool | None:
-        """Note an attempt; False when the job is no longer ours, None when it could not be noted."""
-        return True
-
-    def _lose(self, job: Job, lane: Lane | None) -> None:
-        """Others have the job now; only an engine with an outbox comes here."""
-
-    async def _let_go(self) -> None:
-        """Everything has ended: let go of what was held for it."""
 
     def add_now(self, job: Job) -> None:
         """Take in a job that waits for no other: the verification of a URL."""
@@ -139,13 +124,21 @@ class Engine(Settling):
                 self._start(job, lane, share)
         finally:
             self._serving = False
+        self._tell_all()
 
-    def _due(self, item: Job | Lane) -> None:
+    def _due(self, item: Job | Lane | Sweep) -> None:
         if isinstance(item, Lane):
             self._queues.woken(item)
+        elif isinstance(item, Sweep):
+            self._expiries.look(item)
         elif item.state is JobState.WAITING:
-            self._queues.make_ready(item, self._queues.lane_with(item))
+            self._make_ready(item, self._queues.lane_with(item))
         self._serve()
+
+    def _make_ready(self, job: Job, lane: Lane) -> bool:
+        """Let the job, the first of its alarm, be sent when it is its turn; whether that may be now."""
+        self._expiries.watch(job, lane)
+        return self._queues.make_ready(job, lane)
 
     # -- an attempt
 
@@ -167,12 +160,13 @@ class Engine(Settling):
         if not self._tasks:
             self._pulse.stop()
         # A task that was cancelled before its first step, or broke: its handle must not wait for ever.
-        if task.cancelled():
+        if task.cancelled() and self._loop_ends():
             self._abort()
         fault = None if task.cancelled() else task.exception()
         settled = job.state in (JobState.SETTLED, JobState.ENDING)
         if not settled and (fault is not None or task.cancelled()):
             self._report(job, fault or DispatcherClosedError(self._told_unsent))
+        self._tell_all()
 
     async def _work(self, job: Job, lane: Lane | None, share: Share | None) -> None:
         """Make an attempt, and then those that may follow: a task for each would cost more than it does."""
@@ -181,7 +175,10 @@ class Engine(Settling):
         for left in range(_TURNS_OF_A_TASK - 1, -1, -1):  # pragma: no branch - the last hands on nothing
             cut_off = await self._attempt(job, lane, share)
             if cut_off and task.cancelling():
-                self._abort()
+                if self._loop_ends():
+                    self._abort()
+                else:
+                    task.uncancel()  # a transport's doing: it was one delivery's affair
             self._vacant = task if left and not self._ended else None
             try:
                 self._serve()
@@ -232,7 +229,7 @@ class Engine(Settling):
             self._queues.window.leave(share)
         if job.state is JobState.IN_FLIGHT:  # else it was settled without waiting for this
             job.state = JobState.WAITING
-        self.tell(attempt)
+        self._untold.append(attempt)
         if ours is None:
             self._end_waiting(job, lane)
         elif not ours:
@@ -246,6 +243,7 @@ class Engine(Settling):
             self._timers.push(ended + attempt.retry_in, job)
         if lane is not None:
             self._queues.bring_back(lane)
+        self._tell_all()
         if isinstance(fault, KeyboardInterrupt):
             raise fault  # the delivery is settled; the person at the keyboard wants more than that
         return isinstance(outcome.fault, DispatcherClosedError)
@@ -253,7 +251,7 @@ class Engine(Settling):
     # -- out
 
     def _settle(self, job: Job, lane: Lane | None, error: BaseException | None) -> None:
-        if lane is None or self._ended:
+        if lane is None:
             self._report(job, error)
             return
         following = lane.settle(job)
@@ -262,7 +260,8 @@ class Engine(Settling):
         else:
             lane.failed += 1
         self._report(job, error)
-        self._go_on(following, lane)
+        if not self._ended:
+            self._go_on(following, lane)
 
     def _end_waiting(self, job: Job, lane: Lane | None) -> None:
         """End a job that waits for a later attempt, as there will be none."""
@@ -273,7 +272,7 @@ class Engine(Settling):
         if following is not None:
             self._make_ready(following, lane)
         elif not lane.pending:
-            self._queues.rest(lane)
+            self._queues.rest(lane, self._loop.time())
 
     async def close(self, timeout: float) -> None:  # noqa: ASYNC109 - it ends by itself, others may not
         """Take nothing more; let what is due go on for ``timeout`` seconds; then end everything.
@@ -286,6 +285,7 @@ class Engine(Settling):
         for item in self._timers.clear():
             if isinstance(item, Job) and item.state is JobState.WAITING:
                 self._end_waiting(item, self._queues.lane_with(item))
+        self._tell_all()
         try:
             if timeout > 0:
                 self._serve()
@@ -298,6 +298,7 @@ class Engine(Settling):
             # A transport that swallows its cancellation goes on by itself; the handle gets its end now.
             _log.warning("transport %r ignored its cancellation", job.transport)
             self._report(job, DispatcherClosedError(self._told_at_close))
+        self._tell_all()
         await self._let_go()
         await self._transports.aclose(_CANCEL_GRACE)
 
@@ -319,11 +320,16 @@ class Engine(Settling):
         self._timers.clear()
         unsent = DispatcherClosedError(self._told_unsent)
         for lane in self._queues.lanes:
-            for job in lane.jobs():
-                if job.state not in (JobState.IN_FLIGHT, JobState.ENDING):
-                    self._report(job, unsent)
+            for job in lane.withdraw():
+                lane.failed += 1
+                self._report(job, unsent)
         for task in self._tasks:
             task.cancel()
+        self._tell_all()
+
+    def _loop_ends(self) -> bool:
+        """Whether a cancellation means more than one delivery: who ends a loop cancels all of its tasks."""
+        return not self._settings.own_loop and all(task.cancelling() for task in self._tasks)
 
     def stats(self) -> DispatcherStats:
         """The figures of now."""
@@ -332,5 +338,5 @@ class Engine(Settling):
         return figures(self._queues.lanes, self._counts, self._pending, in_flight, self._loop.time())
 
 
-def _counts(item: Job | Lane) -> bool:
-    return isinstance(item, Lane) or item.state is JobState.WAITING
+def _counts(item: Job | Lane | Sweep) -> bool:
+    return not isinstance(item, Job) or item.state is JobState.WAITING

@@ -19,7 +19,7 @@ _BUSY_STATUSES = (429, 503)
 def expired(job: Job, now: float) -> DeliveryExpiredError | None:
     """Why the job is too old to be sent at the loop's time ``now``; None when it is not."""
     max_age = job.callback.max_age
-    if max_age is None or now - job.submitted <= max_age:
+    if max_age is None or now <= job.submitted + max_age:
         return None
     return DeliveryExpiredError(f"not delivered within its max_age of {max_age:g} s")
 
@@ -36,15 +36,15 @@ def what_follows(
             waited=job.waited,
             rng=settings.rng,
         )
-    except BaseException as error:  # noqa: BLE001 - a user's strategy may raise anything; it is told
+        if delay is None:
+            return attempt, None
+        asked = reply.header("retry-after") if reply and reply.status_code in _BUSY_STATUSES else None
+        if asked is not None:
+            seconds, note = retry_after(asked, settings.clock.now(), settings.max_retry_after)
+            delay = max(delay, seconds or 0.0)
+            attempt = attrs.evolve(attempt, reason=f"{attempt.reason}; {note}")
+    except BaseException as error:  # noqa: BLE001 - a user's strategy or reply may raise anything; it is told
         return attempt, error
-    if delay is None:
-        return attempt, None
-    asked = reply.header("retry-after") if reply and reply.status_code in _BUSY_STATUSES else None
-    if asked is not None:
-        seconds, note = retry_after(asked, settings.clock.now(), settings.max_retry_after)
-        delay = max(delay, seconds or 0.0)
-        attempt = attrs.evolve(attempt, reason=f"{attempt.reason}; {note}")
     if closing:
         return attempt, DispatcherClosedError("the dispatcher was closed before the next attempt")
     too_old = expired(job, now + delay)

@@ -89,6 +89,7 @@ class DurableEngine(Engine):
     def end_followed(self, end: End) -> None:
         """Tell how a job ended that others sent."""
         self._report(end.job, end.error, end.status)
+        self._tell_all()
 
     def drop(self, job: Job) -> None:
         """Forget a job that nobody here waits for, and that others send."""
@@ -103,7 +104,7 @@ class DurableEngine(Engine):
         for lane in list(self._queues.lanes):
             taken += lane.withdraw()
             if not lane.pending:
-                self._queues.rest(lane)
+                self._queues.rest(lane, self._loop.time())
         for job in taken:
             job.state = JobState.ELSEWHERE
         # They may come back, to wait for other times.
@@ -120,6 +121,8 @@ class DurableEngine(Engine):
         # A process that was stopped past its lease goes on in the middle: others have sent what it holds.
         if self._keeper.holds():
             super()._serve()
+        else:
+            self._tell_all()
 
     def go_on(self) -> None:
         """Serve what could not be while it was not known to be ours."""
@@ -148,6 +151,8 @@ class DurableEngine(Engine):
             is_next = lane.heads.get(newer.alarm_id) is newer and newer.state is JobState.BEHIND
             if is_next and self._make_ready(newer, lane):
                 self._serve()
+            else:
+                self._tell_all()
 
         self._keeper.end(older, DeliveryStatus.SUPERSEDED, None, then)
 
@@ -183,11 +188,12 @@ class DurableEngine(Engine):
         if job.state is JobState.SETTLED:
             return
         job.attempts = (*job.attempts, attempt)
-        self.tell(attempt)
+        self._untold.append(attempt)
         if attempt.confirmed or (ours and attempt.retry_in is None):
             self._report(job, error)
         else:
             self.put_off(job)
+        self._tell_all()
 
     def _lose(self, job: Job, lane: Lane | None) -> None:
         if job.state is JobState.SETTLED:
@@ -216,7 +222,7 @@ class DurableEngine(Engine):
         for one in lane.take_out(job.alarm_id):
             self.put_off(one)
         if not lane.pending:
-            self._queues.rest(lane)
+            self._queues.rest(lane, self._loop.time())
 
     async def close(self, timeout: float) -> None:  # noqa: ASYNC109 - the engine's
         """The same; what was put just now is due too, and more is not taken out of the outbox."""
@@ -250,3 +256,4 @@ class DurableEngine(Engine):
         self._keeper.finish()
         for job in await self._keeper.closed(_LAST_RECORDS):
             self.put_off(job)
+        self._tell_all()

@@ -17,6 +17,8 @@ __all__ = ["CircuitState", "Lane"]
 
 _FEW = 64
 _STAYING = (JobState.IN_FLIGHT, JobState.ENDING)
+# Seconds without anything to do after which a receiver's failures and requests tell nothing of it.
+_LONG_PAST = 86_400.0
 
 
 class CircuitState(enum.StrEnum):
@@ -42,7 +44,7 @@ class Lane:
     ``pending`` counts the unsettled ones.
 
     ``answered`` says whether the last attempt that ended got a whole reply, ``wakes_at`` when the lane is
-    looked at again because of its rate or its circuit.
+    looked at again because of its rate or its circuit, ``swept_at`` when for deliveries that are too old.
     """
 
     key: str
@@ -58,6 +60,8 @@ class Lane:
     pending: int = 0
     answered: bool = False
     wakes_at: float | None = None
+    swept_at: float | None = None
+    idle_since: float = 0.0
     delivered: int = 0
     failed: int = 0
     superseded: int = 0
@@ -110,6 +114,13 @@ class Lane:
             queue.clear()
         self._stale = 0
         return taken
+
+    def forgettable(self, now: float) -> bool:
+        """Whether it has nothing to go by that a new lane would not have, or only what is long past."""
+        if now - self.idle_since > _LONG_PAST:
+            return True
+        recent = self.rate is not None and self._sent and now < self._sent[-1] + self.rate.period
+        return not recent and not self._failures and self._open_until is None
 
     def discard(self) -> None:
         """Note that a ready job settled where it stands; such ones are taken out when they are the most."""

@@ -130,9 +130,14 @@ class Queues:
         lane.wakes_at = None
         self.bring_back(lane)
 
-    def rest(self, lane: Lane) -> None:
+    def rest(self, lane: Lane, now: float) -> None:
         """Keep a lane without work for a while; callbacks made anew for each alarm must not pile up."""
+        lane.idle_since = now
         self._idle[lane.key] = lane
-        if len(self._idle) > _KEPT_IDLE:
-            key, _ = self._idle.popitem(last=False)
-            del self._lanes[key]
+        # Two are looked at for each that comes, so that those which must be kept do not hold up the others.
+        for _ in range(min(2, len(self._idle) - _KEPT_IDLE)):
+            key, oldest = next(iter(self._idle.items()))
+            if oldest.forgettable(now):
+                del self._idle[key], self._lanes[key]
+            else:
+                self._idle.move_to_end(key)

@@ -24,7 +24,8 @@ Hook = Callable[[Attempt | Delivery], None]
 class EngineSettings:
     """What an engine goes by; ``limit`` is of requests in flight, ``max_retry_after`` in seconds.
 
-    ``keeping`` is None for an engine without an outbox.
+    ``keeping`` is None for an engine without an outbox.  ``own_loop`` says that nobody else has tasks on the
+    event loop, or ends it.
     """
 
     clock: Clock
@@ -35,3 +36,4 @@ class EngineSettings:
     circuit: Circuit | None
     max_retry_after: float
     keeping: KeepingSettings | None = None
+    own_loop: bool = False

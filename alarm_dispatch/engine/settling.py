@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
+from alarm_dispatch.engine.lanes import Lane
 from alarm_dispatch.engine.settings import EngineSettings
 from alarm_dispatch.exchange import Attempt
 from alarm_dispatch.jobs import Job, JobState
@@ -24,6 +26,8 @@ class Settling:
         self._counts = dict.fromkeys(DeliveryStatus, 0)
         self._pending = 0
         self._emptied: set[asyncio.Future[None]] = set()
+        self._untold: deque[Attempt | tuple[Job, Delivery]] = deque()
+        self._telling = False
 
     def tell(self, event: Attempt | Delivery) -> None:
         """Tell the hooks; what one of them raises is logged and harms nobody."""
@@ -47,8 +51,27 @@ class Settling:
         self._counts[delivery.status] += 1
         self._pending -= 1
         self._settings.backlog.release()
-        self.tell(delivery)
-        job.ticket.settle(job.index, delivery)
+        self._untold.append((job, delivery))
+
+    def _tell_all(self) -> None:
+        """Tell what has happened, in its order.
+
+        Only when nothing is half done: whoever is told may submit, and with eager tasks it happens at once.
+        """
+        if self._telling:
+            return  # the outer call goes on
+        self._telling = True
+        try:
+            while self._untold:
+                event = self._untold.popleft()
+                if isinstance(event, Attempt):
+                    self.tell(event)
+                else:
+                    job, delivery = event
+                    self.tell(delivery)
+                    job.ticket.settle(job.index, delivery)
+        finally:
+            self._telling = False
         self._wake_if_empty()
 
     def _wake_if_empty(self) -> None:
@@ -72,3 +95,20 @@ class Settling:
         finally:
             self._emptied.discard(waiter)
         return True
+
+    # What an engine with an outbox does otherwise, as things must be written first.
+
+    async def _recorded(
+        self,
+        job: Job,  # noqa: ARG002 - see there
+        attempt: Attempt,  # noqa: ARG002
+        error: BaseException | None,  # noqa: ARG002
+    ) -> bool | None:
+        """Note an attempt; False when the job is no longer ours, None when it could not be noted."""
+        return True
+
+    def _lose(self, job: Job, lane: Lane | None) -> None:
+        """Others have the job now; only an engine with an outbox comes here."""
+
+    async def _let_go(self) -> None:
+        """Everything has ended: let go of what was held for it."""

@@ -38,7 +38,7 @@ from alarm_dispatch.formats.tencent.parts import (
     zone_of,
 )
 from alarm_dispatch.formats.tencent.wire import MetricConditions, MetricObject
-from alarm_dispatch.model import Alarm
+from alarm_dispatch.model import Alarm, MetricCondition
 from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.values import instance
 
@@ -149,8 +149,8 @@ class Format:
         Raises :class:`~alarm_dispatch.errors.BuildError` for an event, for a missing value, and for an
         alarm without data, for which Tencent has no status.
         """
-        observed = self.dialect is Dialect.OBSERVED
-        body = _observed(alarm, context, self._zone) if observed else _documented(alarm, context, self._zone)
+        write = _observed if self.dialect is Dialect.OBSERVED else _documented
+        body = write(alarm, fields.metric_condition(alarm, NAME), context, self._zone)
         return fields.json_payload(body)
 
     def parse(self, content: bytes, content_type: str) -> DocumentedAlarm | ObservedAlarm:
@@ -165,13 +165,15 @@ class Format:
         return fields.json_verification()
 
 
-def _documented(alarm: Alarm, context: BuildContext, zone: tzinfo) -> dict[str, Any]:
+def _documented(
+    alarm: Alarm, condition: MetricCondition, context: BuildContext, zone: tzinfo
+) -> dict[str, Any]:
     return {
         "sessionId": context.session_id,
         "alarmStatus": status(alarm, NAME),
         "alarmObjInfo": metric_object(alarm, NAME),
         "alarmPolicyInfo": {
-            **_policy(alarm),
+            **_policy(alarm, condition),
             "firstOccurTime": fields.local_text(alarm.started_at, zone),
             "durationTime": duration(alarm, context, NAME, "alarmPolicyInfo.durationTime"),
             "recoverTime": recovery(
@@ -181,22 +183,24 @@ def _documented(alarm: Alarm, context: BuildContext, zone: tzinfo) -> dict[str, 
     }
 
 
-def _observed(alarm: Alarm, context: BuildContext, zone: tzinfo) -> dict[str, Any]:
+def _observed(
+    alarm: Alarm, condition: MetricCondition, context: BuildContext, zone: tzinfo
+) -> dict[str, Any]:
     return {
         "sessionId": context.session_id,
         "alarmStatus": str(status(alarm, NAME)),
         "alarmObjInfo": metric_object(alarm, NAME),
-        "alarmPolicyInfo": _policy(alarm),
+        "alarmPolicyInfo": _policy(alarm, condition),
         "firstOccurTime": fields.local_text(alarm.started_at, zone),
         "durationTime": duration(alarm, context, NAME, "durationTime"),
         "recoverTime": recovery(alarm, context, zone, NAME, "recoverTime", observed=True),
     }
 
 
-def _policy(alarm: Alarm) -> dict[str, Any]:
+def _policy(alarm: Alarm, condition: MetricCondition) -> dict[str, Any]:
     return {
         "policyId": str(alarm.policy.id),
         "policyType": policy_type(alarm, NAME),
         "policyName": alarm.policy.name,
-        "conditions": metric_conditions(alarm, fields.metric_condition(alarm, NAME), NAME),
+        "conditions": metric_conditions(alarm, condition, NAME),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -21,6 +22,8 @@ from alarm_dispatch.receiver.script import ScriptLike, Step, StepKind
 
 __all__ = ["LoopbackServer"]
 
+# Seconds that connections get to be made, when it stops; it takes asyncio three turns of the loop.
+_ACCEPTING = 1.0
 _BACKLOG = 1_024
 _ONLY_IN_MEMORY = frozenset({StepKind.REFUSED, StepKind.UNREACHABLE})
 
@@ -35,7 +38,11 @@ def _accepting() -> list[asyncio.Task[object]]:
     A server that is closed meanwhile leaves that connection open, and nobody knows it: its transport fails
     when it attaches itself to the server.
     """
-    return [task for task in asyncio.all_tasks() if "accept_connection" in repr(task.get_coro())]
+    return [
+        task
+        for task in asyncio.all_tasks()
+        if getattr(task.get_coro(), "__qualname__", "") == "BaseSelectorEventLoop._accept_connection2"
+    ]
 
 
 def _check_host(_server: object, _attribute: object, value: str) -> None:
@@ -115,8 +122,12 @@ class LoopbackServer:
         server, self._server = self._server, None
         if server is None:
             return
-        while accepting := _accepting():
-            await asyncio.wait(accepting)
+        loop = asyncio.get_running_loop()
+        for listening in server.sockets:
+            with contextlib.suppress(NotImplementedError, RuntimeError):  # loops of other kinds
+                loop.remove_reader(listening.fileno())
+        if accepting := _accepting():
+            await asyncio.wait(accepting, timeout=_ACCEPTING)
         server.close()
         for connection in self._open.values():
             connection.abort()

@@ -7,8 +7,8 @@ import contextlib
 import os
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Generic, TypeVar
-from weakref import WeakKeyDictionary
+from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary, WeakSet
 
 from attrs import define, field
 
@@ -20,11 +20,15 @@ _MAX_LANES = 4096
 
 # How many forks lie between this process and the one that imported this: os.getpid() is a system call.
 _forks = 0
+_HOLDERS: WeakSet[PerLoop[Any]] = WeakSet()
 
 
 def _count_fork() -> None:
     global _forks  # noqa: PLW0603 - it is of the process, as what is counted
     _forks += 1
+    for holder in list(_HOLDERS):
+        # At once: what the child never uses it may still collect, and so close.
+        holder.leave_parents()
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - only Windows has no fork
@@ -132,13 +136,14 @@ class PerLoop(Generic[_P]):
         self._make = make
         self._disown = disown
         self._forks = _forks
+        _HOLDERS.add(self)
         self._loops: dict[asyncio.AbstractEventLoop, _P] = {}
 
     def get(self) -> _P:
         """The one of the running loop, made when it is the first time."""
         loop = asyncio.get_running_loop()
         if self._forks != _forks:
-            self._leave_parents()
+            self.leave_parents()
         found = self._loops.get(loop)
         if found is None:
             # What belongs to a loop that was closed without it is of no use to anybody.
@@ -149,10 +154,11 @@ class PerLoop(Generic[_P]):
     def pop(self) -> _P | None:
         """The one of the running loop, which is then no longer here; None when there is none."""
         if self._forks != _forks:
-            self._leave_parents()
+            self.leave_parents()
         return self._loops.pop(asyncio.get_running_loop(), None)
 
-    def _leave_parents(self) -> None:
+    def leave_parents(self) -> None:
+        """In a child process: forget what its parent holds."""
         for theirs in self._loops.values():
             self._disown(theirs)
         _ABANDONED.append(self._loops)

@@ -53,8 +53,8 @@ def test_a_hook_that_submits_while_the_engine_chooses_is_served(virtual_clock, m
 
     async def main() -> None:
         async with dispatcher:
-            for number in range(2):
-                await dispatcher.submit(numbered(number), group(limit=1, max_age=1))
+            for _ in range(2):
+                await dispatcher.submit(numbered(0), group(limit=1, max_age=1))
             assert await dispatcher.drain()
             stats = dispatcher.stats()
             assert (stats.delivered, stats.failed) == (2, 1)

@@ -26,7 +26,7 @@ def slow(monkeypatch) -> Callable[[], None]:
     waiting: list[Journal] = []
 
     def take(journal: Journal, note: Any) -> None:
-        journal._notes.put(note)
+        journal._notes.put([note])
         waiting.append(journal)
 
     async def ended(journal: Journal, timeout: float) -> None:  # noqa: ASYNC109 - as the journal's own

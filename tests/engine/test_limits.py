@@ -95,8 +95,8 @@ def test_a_number_whose_period_is_no_time_is_told(written):
     [
         ((0, 60), "Rate.count: must be at least 1, not 0"),
         ((1.5, 60), "Rate.count: must be an integer, not 1.5"),
-        ((True, 60), "Rate.count: must be an int or a float, not bool"),
-        (("1", 60), "Rate.count: must be an int or a float, not str"),
+        ((True, 60), "Rate.count: must be an integer, not True"),
+        (("1", 60), "Rate.count: must be an integer, not '1'"),
         ((1, 0), "Rate.period: must be more than 0 seconds, not 0"),
         ((1, -5), "Rate.period: must be more than 0 seconds, not -5"),
         ((1, math.inf), "Rate.period: must be finite, not inf"),

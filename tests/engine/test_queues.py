@@ -48,7 +48,7 @@ def end(to: Queues, turn: tuple[Job, Lane, Share], now: float = 0.0, *, answered
     if lane.pending:
         to.bring_back(lane)
     else:
-        to.rest(lane)
+        to.rest(lane, 0.0)
 
 
 def name(turn: tuple[Job, Lane, Share]) -> str:
@@ -229,3 +229,35 @@ def test_with_a_limit_of_one_nobody_starves():
         flying += start(to)
 
     assert served == ["good", "dead"] * 5
+
+
+def test_a_lane_is_not_forgotten_while_its_rate_or_its_circuit_says_something(monkeypatch):
+    """Beyond the number of idle lanes that are kept for nothing."""
+    monkeypatch.setattr("alarm_dispatch.engine.queues._KEPT_IDLE", 2)
+    to, _ = queues()
+    told = {"rate": {"rate": "1/60"}, "open": {"circuit": Circuit(failures=1, pause=60)}}
+    for number in range(8):
+        for kind, settings in (*told.items(), ("plain", {})):
+            one = job("a", to=callback(f"{kind}{number}", **settings))
+            lane = to.lane_of(one.callback)
+            lane.push(one)
+            to.make_ready(one, lane)
+            turn = to.next(0.0)
+            assert turn is not None
+            one.state = JobState.IN_FLIGHT
+            lane.started(0.0, one)
+            lane.ended(0.0, one, answered=True, confirmed=kind != "open")
+            lane.settle(one)
+            to.rest(lane, 0.0)
+
+    names = [lane.name for lane in to.lanes]
+    assert sum("plain" in name for name in names) <= 2
+    assert sum("plain" not in name for name in names) == 16
+
+    latest = next(lane for lane in to.lanes if "open7" in lane.name)
+    for _ in range(40):
+        to.rest(latest, 61.0)
+    assert sum("rate" in lane.name for lane in to.lanes) == 0
+    for _ in range(40):
+        to.rest(latest, 100_000.0)
+    assert len(list(to.lanes)) == 2

@@ -448,3 +448,55 @@ def test_the_wait_of_a_busy_receiver_is_its_own_deliverys(virtual_clock, memory_
 
     sent = [(carried.request.delivery_id, carried.at) for carried in receiver.transport.requests]
     assert sent == [("delivery-0", 0), ("delivery-2", 0), ("delivery-0", 30), ("delivery-1", 30)]
+
+
+@pytest.mark.parametrize("settings", [{"rate": "1/3600"}, {"circuit": Circuit(failures=1, pause=600)}])
+def test_what_is_too_old_ends_while_its_lane_may_not_send(virtual_clock, memory_receiver, settings):
+    """It holds no place in the backlog for longer than its age allows."""
+
+    async def main() -> list[float]:
+        ended: list[float] = []
+        dispatcher = AsyncDispatcher(
+            transport=memory_receiver("500").transport,
+            clock=virtual_clock,
+            hooks=[lambda event: isinstance(event, Delivery) and ended.append(virtual_clock.elapsed)],
+        )
+        async with dispatcher:
+            to = group(max_age=12, schedule=RetrySchedule(attempts=1), **settings)
+            for number in (0, 1, 2, 2):
+                await dispatcher.submit(numbered(number), to)
+                await asyncio.sleep(1)
+            assert await dispatcher.drain()
+        return ended
+
+    ended = virtual_clock.run(main())
+
+    assert ended[0] == 0.0
+    assert ended[1:] == [pytest.approx(13), pytest.approx(14), pytest.approx(15)]
+
+
+def test_many_that_are_too_old_are_looked_through_now_and_then(virtual_clock, memory_receiver):
+    """Not once for each; none is told later than by a sixteenth of its age."""
+    ended: list[float] = []
+
+    def note(event: object) -> None:
+        if isinstance(event, Delivery) and not event.ok:
+            ended.append(virtual_clock.elapsed)
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(
+            transport=memory_receiver("200").transport, clock=virtual_clock, hooks=[note]
+        )
+        async with dispatcher:
+            for number in range(600):
+                await dispatcher.submit(numbered(number), group(max_age=16, rate="1/3600"))
+                await asyncio.sleep(0.01)
+            assert await dispatcher.drain()
+
+    virtual_clock.run(main())
+
+    late = [at - 16 - 0.01 * number for number, at in enumerate(ended, start=1)]
+    assert len(late) == 599
+    assert min(late) > -0.001
+    assert max(late) < 1.001
+    assert len(set(ended)) < 300

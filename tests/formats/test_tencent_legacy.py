@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
-from alarm_dispatch.errors import InvalidFieldError
+from alarm_dispatch.errors import InvalidFieldError, UnsupportedAlarmError
 from alarm_dispatch.exchange import Reply, Request, Verdict
 from alarm_dispatch.formats import Dialect, tencent_legacy
-from tests.formats.alarms import METRIC_ALARM
+from tests.formats.alarms import EVENT_ALARM, METRIC_ALARM
 from tests.formats.samples import context
 
 every_dialect = pytest.mark.parametrize("dialect", list(Dialect))
@@ -55,3 +56,12 @@ def test_the_older_format_parses_both_nestings_whatever_its_dialect() -> None:
 
     assert type(observed.parse(nested.content, nested.content_type)) is tencent_legacy.DocumentedAlarm
     assert type(documented.parse(flat.content, flat.content_type)) is tencent_legacy.ObservedAlarm
+
+
+@every_dialect
+def test_an_event_is_told_before_what_it_lacks(dialect: Dialect) -> None:
+    """Whatever would be set, there is no payload for it."""
+    alarm = attrs.evolve(EVENT_ALARM, target=attrs.evolve(EVENT_ALARM.target, namespace=None))
+
+    with pytest.raises(UnsupportedAlarmError, match="no payload for an event"):
+        tencent_legacy.Format(dialect=dialect).build(alarm, context())

@@ -23,3 +23,19 @@ def test_a_child_process_disowns_what_its_parent_holds(monkeypatch):
 
     assert asyncio.run(main()) == (1, 2, None)
     assert disowned == [1, 2]
+
+
+def test_a_child_process_disowns_at_once(monkeypatch):
+    """Also what it never uses, as its garbage collection would close that."""
+    disowned: list[int] = []
+    held = PerLoop(itertools.count(1).__next__, disowned.append)
+    monkeypatch.setattr(pools, "_HOLDERS", {held})
+    monkeypatch.setattr(pools, "_forks", pools._forks)
+
+    async def main() -> None:
+        held.get()
+        pools._count_fork()
+
+    asyncio.run(main())
+
+    assert disowned == [1]

@@ -83,8 +83,8 @@ def test_an_unknown_format_is_told_with_the_known_ones() -> None:
         ({"transport": NullTransport}, "Callback.transport", "is the class NullTransport; give an object of"),
         ({"limit": 0}, "Callback.limit", "must be at least 1, not 0"),
         ({"limit": 1.5}, "Callback.limit", "must be an integer, not 1.5"),
-        ({"limit": True}, "Callback.limit", "must be an int or a float, not bool"),
-        ({"limit": None}, "Callback.limit", "must be an int or a float, not NoneType"),
+        ({"limit": True}, "Callback.limit", "must be an integer, not True"),
+        ({"limit": None}, "Callback.limit", "must be an integer, not None"),
     ],
 )
 def test_bad_settings(settings: dict[str, Any], field: str, problem: str) -> None:
