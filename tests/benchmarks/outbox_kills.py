@@ -22,6 +22,10 @@ def measure(run: Run) -> Iterator[Figure | Skipped]:
     rounds = run.size(_ROUNDS, 2)
     run.say(f"{rounds} rounds of kills")
     found = kills.rounds(rounds)
+    if not found.acknowledged or not found.in_flight:
+        # Nothing can be lost of nothing, so that would not be a figure but the lack of one.
+        told = f"{found.acknowledged:,} were acknowledged and {found.in_flight:,} in flight at {rounds} kills"
+        raise UnmeasurableError(f"the kills met no load: {told}")
     for count, at_most, case in (
         (found.lost, 0, "lost"),
         (found.out_of_order, 0, "out of order"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
+from types import ModuleType, SimpleNamespace
 
 import attrs
 import pytest
 
 from .__main__ import MEASURES, results_of
-from .figures import compared, table
+from .figures import Skipped, compared, table
 from .run import Run
 
 # Each takes a second or less; the others are built of the same pieces.
@@ -43,6 +45,25 @@ def test_the_harness_runs(capsys):
     # Not every platform has a thousand loopback addresses.
     assert all("ratio" in line or "loopback" in line["skipped"] for line in told)
     assert "payload_cost" in table(results)
+
+
+@pytest.mark.parametrize(
+    ("acknowledged", "in_flight", "told"),
+    [(0, 0, ["skipped"]), (500, 0, ["skipped"]), (500, 9, ["reached"] * 3)],
+)
+def test_kills_that_met_no_load_are_no_figure(monkeypatch, acknowledged, in_flight, told):
+    """Nothing lost of nothing must not look like a target that was reached."""
+    found = SimpleNamespace(
+        acknowledged=acknowledged, in_flight=in_flight, lost=0, out_of_order=0, twice=min(4, in_flight)
+    )
+    kills = ModuleType("tests.outbox.kills")
+    kills.rounds = lambda _count: found
+    monkeypatch.setitem(sys.modules, "tests.outbox.kills", kills)
+
+    results = results_of(Run(scale=0.01, rounds=1, quiet=True), ["outbox_kills"])
+
+    assert [("skipped" if isinstance(one, Skipped) else "reached") for one in results] == told
+    assert all(one.reached for one in results if not isinstance(one, Skipped))
 
 
 def test_a_ratio_is_of_neighbouring_rounds():

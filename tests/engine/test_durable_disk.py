@@ -23,15 +23,14 @@ from .kept import FULL, Disk, numbers, serials, states, step, stored, to
 @pytest.fixture
 def slow(monkeypatch) -> Callable[[], None]:
     """Nothing is written until this is called; then all that was noted so far."""
-    waiting: list[Journal] = []
+    waiting: dict[Journal, list[Any]] = {}
 
     def take(journal: Journal, note: Any) -> None:
-        journal._notes.put([note])
-        waiting.append(journal)
+        waiting.setdefault(journal, []).append(note)
 
     async def ended(journal: Journal, timeout: float) -> None:  # noqa: ASYNC109 - as the journal's own
         for _ in range(int(timeout / 0.1)):
-            if not journal._notes.qsize():
+            if journal not in waiting:
                 return
             await asyncio.sleep(0.1)
 
@@ -39,10 +38,11 @@ def slow(monkeypatch) -> Callable[[], None]:
     monkeypatch.setattr(Journal, "ended", ended)
 
     def write() -> None:
-        journals, waiting[:] = list(dict.fromkeys(waiting)), []
-        for journal in journals:
-            if journal._notes.qsize():
-                journal._turn()
+        noted = dict(waiting)
+        waiting.clear()
+        for journal, notes in noted.items():
+            journal._notes.put(notes)
+            journal._turn()
 
     return write
 
