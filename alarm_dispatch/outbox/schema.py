@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from alarm_dispatch.errors import OutboxCorruptError, OutboxError, OutboxVersionError
 
-__all__ = ["APPLICATION_ID", "MIGRATIONS", "are_current", "check_there", "ensure_tables"]
+__all__ = ["APPLICATION_ID", "MIGRATIONS", "are_current", "ensure_tables", "set_up"]
 
 APPLICATION_ID = 0x616C6472
 """Marks a file that has nothing but an outbox in it."""
@@ -79,7 +79,7 @@ MIGRATIONS: tuple[Sequence[str], ...] = (_FIRST,)
 """The statements that lead from version n to n + 1, at index n."""
 
 
-def check_there(connection: sqlite3.Connection, path: str) -> None:
+def _check_there(connection: sqlite3.Connection, path: str) -> None:
     """Nothing for a file with tables of any version, else an OutboxCorruptError."""
     if not _version(connection):
         raise OutboxCorruptError(f"{path} has no outbox in it")
@@ -136,3 +136,31 @@ def ensure_tables(
             cursor.execute(statement)
     cursor.execute("DELETE FROM alarm_dispatch_version")
     cursor.execute("INSERT INTO alarm_dispatch_version (version) VALUES (?)", (len(MIGRATIONS),))
+
+
+_SETTINGS = (
+    "PRAGMA synchronous = FULL",
+    "PRAGMA cache_size = -16000",
+    "PRAGMA journal_size_limit = 16777216",
+    "PRAGMA temp_store = MEMORY",
+)
+
+
+def set_up(connection: sqlite3.Connection, path: str, *, must_exist: bool) -> None:
+    """Make a new connection ready, and the tables where they are not there yet.
+
+    With ``must_exist`` it is an error when they are not.
+    """
+    if must_exist:
+        _check_there(connection, path)
+    # Before the first table, or it has no effect; but it would wait for whoever is writing.
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    if not pages:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    for setting in _SETTINGS:
+        connection.execute(setting)
+    connection.execute("PRAGMA journal_mode = WAL")
+    if not are_current(connection):
+        connection.execute("BEGIN IMMEDIATE")
+        ensure_tables(connection, path, adopt=False)
+        connection.execute("COMMIT")

@@ -29,7 +29,7 @@ from alarm_dispatch.outbox.putting import (
     put_entries,
 )
 from alarm_dispatch.outbox.rows import STATUS_CODES, attempt_line, microseconds, moment, plain_text
-from alarm_dispatch.outbox.schema import are_current, check_there, ensure_tables
+from alarm_dispatch.outbox.schema import ensure_tables, set_up
 
 __all__ = ["SqliteOutbox"]
 
@@ -37,12 +37,6 @@ _DAY = 86_400.0
 _LEAST_SQLITE = (3, 33, 0)  # the first with UPDATE FROM
 # The seqs of so many held deliveries are remembered; those of others are looked up.
 _REMEMBERED = 500_000
-_SETTINGS = (
-    "PRAGMA synchronous = FULL",
-    "PRAGMA cache_size = -16000",
-    "PRAGMA journal_size_limit = 16777216",
-    "PRAGMA temp_store = MEMORY",
-)
 
 
 class SqliteOutbox(Ledger):
@@ -96,19 +90,7 @@ class SqliteOutbox(Ledger):
             self.path, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
         )
         try:
-            if self._must_exist:
-                check_there(connection, self.path)
-            # Before the first table, or it has no effect; but it would wait for whoever is writing.
-            (pages,) = connection.execute("PRAGMA page_count").fetchone()
-            if not pages:
-                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            for setting in _SETTINGS:
-                connection.execute(setting)
-            connection.execute("PRAGMA journal_mode = WAL")
-            if not are_current(connection):
-                connection.execute("BEGIN IMMEDIATE")
-                ensure_tables(connection, self.path, adopt=False)
-                connection.execute("COMMIT")
+            set_up(connection, self.path, must_exist=self._must_exist)
         except BaseException:
             connection.close()
             raise
