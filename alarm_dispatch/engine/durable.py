@@ -210,6 +210,10 @@ class DurableEngine(Engine):
             self._keeper.settled(job)
         super()._report(job, error, status)
 
+    def tell_all(self) -> None:
+        """Tell what has happened; for the keeper, when it has ended something."""
+        self._tell_all()
+
     def put_off(self, job: Job) -> None:
         """Tell that the outbox keeps the job for the next dispatcher."""
         self._report(job, DispatcherClosedError(self._told_at_close))

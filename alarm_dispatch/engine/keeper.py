@@ -88,6 +88,7 @@ class Keeper:
                     self._engine.add(job)
                 else:
                     self._follow(job)
+            self._engine.tell_all()
 
         self._journal.put([_kept(job).entry for job in jobs], stored, place)
 

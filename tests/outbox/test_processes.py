@@ -302,6 +302,7 @@ def test_a_fork_beside_a_thread_that_writes(sqlite_outbox):
         while not stop.is_set():
             sqlite_outbox.enqueue([entry(f"{number}")], worker=None, now=NOW)
             number += 1
+            stop.wait(0.001)  # else the child, which asks now and then, might never find the file free
 
     writer = threading.Thread(target=write)
     writer.start()
