@@ -12,6 +12,7 @@ from alarm_dispatch.engine.keeper import Keeper
 from alarm_dispatch.engine.keeping import KeepingSettings
 from alarm_dispatch.engine.lanes import Lane
 from alarm_dispatch.engine.settings import EngineSettings
+from alarm_dispatch.engine.window import Share
 from alarm_dispatch.errors import AlarmDispatchError, DispatcherClosedError, OutboxError
 from alarm_dispatch.exchange import Attempt
 from alarm_dispatch.jobs import Job, JobState
@@ -123,6 +124,18 @@ class DurableEngine(Engine):
             super()._serve()
         else:
             self._tell_all()
+
+    async def _attempt(self, job: Job, lane: Lane | None, share: Share | None) -> bool:
+        if job.kept is None or lane is None or share is None or self._keeper.holds():
+            return await super()._attempt(job, lane, share)
+        # It was stopped between the two.  Whatever the clock says next, what is given up here must be free.
+        self._keeper.renounce()
+        job.state = JobState.WAITING
+        self._queues.window.leave(share)
+        lane.ended(self._loop.time(), job, answered=None, confirmed=None)
+        self._lose(job, lane)
+        self._queues.bring_back(lane)
+        return False
 
     def go_on(self) -> None:
         """Serve what could not be while it was not known to be ours."""

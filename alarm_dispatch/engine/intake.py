@@ -115,9 +115,8 @@ class Intake:
                 room[lane] = wanted
         share = max(1, _AT_A_TIME // max(1, len(room)))
         room = {lane: min(wanted, share) for lane, wanted in room.items()}
-        now = self._clock.now()
         self._journal.ask(
-            lambda worker: self._outbox.claim(worker, room, now=now),
+            lambda worker, now: self._outbox.claim(worker, room, now=now),
             functools.partial(self._claimed, room.keys()),
         )
         if asked := self._followed.some():
@@ -127,7 +126,7 @@ class Intake:
                     for end in self._followed.ends(asked, found):
                         self._tell(end)
 
-            self._journal.ask(lambda _worker: list(self._outbox.list(Filter(ids=asked))), learned)
+            self._journal.ask(lambda _worker, _now: list(self._outbox.list(Filter(ids=asked))), learned)
 
     def _claimed(self, asked: Collection[LaneKey], claim: Claim | OutboxError) -> None:
         self._asking = False
@@ -154,9 +153,8 @@ class Intake:
     # -- tidying up
 
     def _tidy(self) -> None:
-        now = self._clock.now()
         self._ask_for_lanes()
-        self._journal.ask(lambda _worker: self._outbox.trim(now=now), self._tidied)
+        self._journal.ask(lambda _worker, now: self._outbox.trim(now=now), self._tidied)
 
     def _tidied(self, more: bool | OutboxError) -> None:
         if not self._stopped:
@@ -164,7 +162,7 @@ class Intake:
             self._next_tidy = self._loop.call_later(wait, self._tidy)
 
     def _ask_for_lanes(self) -> None:
-        self._journal.ask(lambda _worker: self._outbox.lanes(), self._found_lanes)
+        self._journal.ask(lambda _worker, _now: self._outbox.lanes(), self._found_lanes)
 
     def _found_lanes(self, lanes: Collection[LaneKey] | OutboxError) -> None:
         # Those are taken too, as nobody else would tell that nobody sends them.

@@ -48,7 +48,7 @@ class _Change:
 
 @define(eq=False)
 class _Question:
-    ask: Callable[[str], Any]
+    ask: Callable[[str, datetime], Any]
     then: Callable[[Any], object]
 
 
@@ -82,6 +82,7 @@ class Journal:
     An outbox that says that it is ``immediate``, as one in memory does, is called on the loop itself.
 
     ``held_until`` is the aware time until which the engine may rely on the lease, as the loop knows it.
+    ``renounced`` is set by the engine to give up what it holds, and go on as another worker.
     """
 
     def __init__(self, outbox: Outbox, clock: Clock, lost: Callable[[], object], *, lease: float) -> None:
@@ -95,6 +96,7 @@ class Journal:
         self._unwritten: list[_Change] = []
         self._worker = ""
         self._extended_at = self.held_until = clock.now()
+        self.renounced = False
         self._over = False
         self._told: list[Callable[[], object]] = []
         self._thread: threading.Thread | None = None
@@ -127,8 +129,10 @@ class Journal:
         else:
             self._take(_Change(change, then))
 
-    def ask(self, question: Callable[[str], _T], then: Callable[[_T | OutboxError], object]) -> None:
-        """What the outbox answers to a worker of our name; not after :meth:`end`."""
+    def ask(
+        self, question: Callable[[str, datetime], _T], then: Callable[[_T | OutboxError], object]
+    ) -> None:
+        """What the outbox answers to a worker of our name, at the time of asking; not after :meth:`end`."""
         self._take(_Question(question, then))
 
     def end(self) -> None:
@@ -190,16 +194,25 @@ class Journal:
 
     def _keep_lease(self) -> None:
         now = self._clock.now()
-        if self._worker and abs(now - self._extended_at) < self._lease / _EXTENSIONS:
+        recently = abs(now - self._extended_at) < self._lease / _EXTENSIONS
+        renounced = self.renounced
+        if self._worker and recently and not renounced:
             return
-        until = now + self._lease
-        if self._worker and not self._outbox.extend(self._worker, now=now, until=until):
+        with self._outbox.transaction():
+            now = self._clock.now()  # others may have been waited for
+            until = now + self._lease
+            lost = bool(self._worker)
+            if lost and renounced:
+                self._outbox.leave(self._worker)
+            elif lost:
+                lost = not self._outbox.extend(self._worker, now=now, until=until)
+            worker = self._outbox.join(now=now, until=until) if lost or not self._worker else self._worker
+        if lost:
             _log.warning("the lease on the outbox had ended; what was held may be others' now")
-            self._worker = ""
             self._told.append(self._lost)
-        if not self._worker:
-            self._worker = self._outbox.join(now=now, until=until)
-        self._extended_at = now
+        if renounced:
+            self.renounced = False
+        self._worker, self._extended_at = worker, now
         # Told in turn: until the loop knows that a lease was lost, it must not rely on the next one.
         self._told.append(functools.partial(self._hold_until, until))
 
@@ -223,13 +236,13 @@ class Journal:
                 self._write([], [put])
 
     def _write_together(self, changes: Sequence[_Change], puts: Sequence[_Put]) -> None:
-        now = self._clock.now()
         entries = [entry for put in puts for entry in put.entries]
         retries = [note.change for note in changes if isinstance(note.change, Retry)]
         endings = [note.change for note in changes if isinstance(note.change, Ending)]
         refused: set[str] = set()
         held: Sequence[bool] = ()
         with self._outbox.transaction():
+            now = self._clock.now()
             if retries:
                 refused.update(self._outbox.retry_at(self._worker, retries, now=now))
             if endings:
@@ -259,7 +272,9 @@ class Journal:
         answer: Any
         try:
             with _only_outbox_errors():
-                answer = question.ask(self._worker)
+                # The time is read here: one from before a wait would look like a clock that was set back,
+                # and end the leases of others.
+                answer = question.ask(self._worker, self._clock.now())
         except OutboxError as error:
             answer = error
         self._tell(question.then, answer)

@@ -63,6 +63,10 @@ class Keeper:
         """Whether what we hold is ours now: not when we were stopped for long, and others may have it."""
         return self._journal.held_until > self._clock.now()
 
+    def renounce(self) -> None:
+        """Go on as another worker, which has nothing yet."""
+        self._journal.renounced = True
+
     # -- what is put
 
     def put(
