@@ -50,8 +50,8 @@ _PATIENCE = 60.0
 class Found:
     """What came of it, in deliveries.
 
-    ``in_flight`` are the requests under way when a dispatcher was killed or lost its lease, ``most`` how many
-    of them one had at a kill, ``left`` what is in the file and not delivered.
+    ``in_flight`` are the requests under way at the kills, and as many as there may be for each lease that
+    was lost; ``most`` is how many of them one dispatcher had, ``left`` what is in the file and not delivered.
     """
 
     acknowledged: int
@@ -82,7 +82,7 @@ class _Counted:
 
 
 class _Losses(logging.Handler):
-    """Tells that the lease was lost: what is in flight then may come twice."""
+    """Tells that the lease was lost: what was in flight may come twice."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if "lease" in record.msg:
@@ -257,7 +257,7 @@ class _Child:
     process: subprocess.Popen[str]
     acknowledged: set[int] = field(factory=set)
     under_way: Counter[str] = field(factory=Counter)
-    at_losses: int = 0
+    losses: int = 0
     loaded: threading.Event = field(factory=threading.Event)
     _reader: threading.Thread | None = None
 
@@ -290,7 +290,7 @@ class _Child:
             elif what == "loaded":
                 self.loaded.set()
             elif what == "lost":
-                self.at_losses += self.requests()
+                self.losses += 1
 
     def requests(self) -> int:
         """How many it has under way, by what it said."""
@@ -358,7 +358,7 @@ class _Ground:
             acknowledged=len(wanted),
             lost=len(wanted - self.log.confirmed),
             twice=self.log.twice,
-            in_flight=self.in_flight + sum(one.at_losses for one in self.children),
+            in_flight=self.in_flight + LIMIT * sum(one.losses for one in self.children),
             most=self.most,
             out_of_order=self.log.out_of_order,
             left=left,
