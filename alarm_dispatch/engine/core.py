@@ -100,14 +100,11 @@ class Engine(Settling):
         """End a job that is too old, and is the first of its alarm."""
         self._settle(job, lane, error)
 
-    async def _recorded(
-        self,
-        job: Job,  # noqa: ARG002 - see there
-        attempt: Attempt,  # noqa: ARG002
-        error: BaseException | None,  # noqa: ARG002
-    ) -> bool | None:
-        """Note an attempt; False when the job is no longer ours, None when it could not be noted."""
-        return True
+    async def _recorded(self, job: Job, attempt: Attempt, error: BaseException | None) -> bool | None:
+        """Note the attempt of a job that an outbox keeps.
+
+        The answer is False when the job is no longer ours, None when it could not be noted.
+        """
 
     def _lose(self, job: Job, lane: Lane | None) -> None:
         """Others have the job now; only an engine with an outbox comes here."""
@@ -143,7 +140,7 @@ class Engine(Settling):
     def _due(self, item: Job | Lane) -> None:
         if isinstance(item, Lane):
             self._queues.woken(item)
-        elif item.state is JobState.WAITING:
+        else:  # the heap gives only those that wait
             self._queues.make_ready(item, self._queues.lane_with(item))
         self._serve()
 
