@@ -17,7 +17,7 @@ from alarm_dispatch.dispatcher.settings import (
     enter_kept,
 )
 from alarm_dispatch.engine import DispatcherStats, Engine
-from alarm_dispatch.errors import AlarmDispatchError, DispatcherClosedError, WrongThreadError
+from alarm_dispatch.errors import DispatcherClosedError, OutboxError, WrongThreadError
 from alarm_dispatch.handles import AsyncHandle
 from alarm_dispatch.jobs import Job
 from alarm_dispatch.model import Alarm
@@ -76,7 +76,7 @@ class AsyncDispatcher(DispatcherSettings):
     async def _put(self, engine: Engine, ticket: Ticket, prepared: list[Job | Delivery]) -> None:
         on_disk: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        def tell(error: AlarmDispatchError | None) -> None:
+        def tell(error: OutboxError | None) -> None:
             if on_disk.done():
                 return  # the submit was cancelled; what is on disk is sent all the same
             if error is None:

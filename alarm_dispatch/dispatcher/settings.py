@@ -17,7 +17,7 @@ from alarm_dispatch.engine import Engine, EngineSettings, Hook
 from alarm_dispatch.engine.backlog import Backlog
 from alarm_dispatch.engine.durable import DurableEngine
 from alarm_dispatch.engine.keeping import LEASE, KeepingSettings
-from alarm_dispatch.errors import AlarmDispatchError, InvalidFieldError
+from alarm_dispatch.errors import InvalidFieldError, OutboxError
 from alarm_dispatch.exchange import Transport
 from alarm_dispatch.jobs import Job, Preparation
 from alarm_dispatch.limits import DEFAULT_MAX_RETRY_AFTER, Circuit, as_circuit
@@ -206,8 +206,8 @@ def enter_kept(
     ticket: Ticket,
     prepared: Sequence[Job | Delivery],
     *,
-    stored: Callable[[AlarmDispatchError | None], object] = lambda _: None,
-    told: Callable[[AlarmDispatchError | None], object] = lambda _: None,
+    stored: Callable[[OutboxError | None], object] = lambda _: None,
+    told: Callable[[OutboxError | None], object] = lambda _: None,
 ) -> None:
     """Put jobs into the engine's outbox; ``stored`` is told, on any thread, when they are on disk or why not.
 
@@ -215,7 +215,7 @@ def enter_kept(
     could be written, everything is, as failed.
     """
 
-    def then(error: AlarmDispatchError | None) -> None:
+    def then(error: OutboxError | None) -> None:
         told(error)
         for index, item in enumerate(prepared):
             if isinstance(item, Delivery):

@@ -22,7 +22,7 @@ from alarm_dispatch.dispatcher.settings import (
     enter_kept,
 )
 from alarm_dispatch.engine import DispatcherStats, Engine
-from alarm_dispatch.errors import AlarmDispatchError, DispatcherClosedError, WrongThreadError
+from alarm_dispatch.errors import DispatcherClosedError, OutboxError, WrongThreadError
 from alarm_dispatch.handles import Handle
 from alarm_dispatch.loop_thread import LoopThread
 from alarm_dispatch.model import Alarm
@@ -78,7 +78,7 @@ class Dispatcher(DispatcherSettings):
         else:
             on_disk: Future[None] = Future()
 
-            def tell(error: AlarmDispatchError | None) -> None:
+            def tell(error: OutboxError | None) -> None:
                 if error is None:
                     on_disk.set_result(None)
                 else:

@@ -131,7 +131,7 @@ class Engine(Settling):
             self._queues.woken(item)
         elif isinstance(item, Sweep):
             self._expiries.look(item)
-        elif item.state is JobState.WAITING:
+        else:  # the heap gives only those that wait
             self._make_ready(item, self._queues.lane_with(item))
         self._serve()
 

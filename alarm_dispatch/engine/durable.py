@@ -13,7 +13,7 @@ from alarm_dispatch.engine.keeping import KeepingSettings
 from alarm_dispatch.engine.lanes import Lane
 from alarm_dispatch.engine.settings import EngineSettings
 from alarm_dispatch.engine.window import Share
-from alarm_dispatch.errors import AlarmDispatchError, DispatcherClosedError, OutboxError
+from alarm_dispatch.errors import DispatcherClosedError, OutboxError
 from alarm_dispatch.exchange import Attempt
 from alarm_dispatch.jobs import Job, JobState
 
@@ -43,15 +43,10 @@ class DurableEngine(Engine):
     def put(
         self,
         jobs: Sequence[Job],
-        stored: Callable[[AlarmDispatchError | None], object],
-        then: Callable[[AlarmDispatchError | None], object],
+        stored: Callable[[OutboxError | None], object],
+        then: Callable[[OutboxError | None], object],
     ) -> None:
-        """Put jobs into the outbox and then serve them; see :meth:`Keeper.put`."""
-        if self._ended:
-            closed = DispatcherClosedError("the dispatcher is closed")
-            stored(closed)
-            then(closed)
-            return
+        """Put jobs into the outbox and then serve them; see :meth:`Keeper.put`.  Not after :meth:`close`."""
         # Whoever drains as soon as they are on disk shall wait for them.
         self._puts += 1
         self._pending += len(jobs)
@@ -148,8 +143,9 @@ class DurableEngine(Engine):
 
     def _end_superseded(self, older: Job, newer: Job, lane: Lane) -> None:
         # Only then may the newer one go: after a crash in between, the older would be sent after it.
-        if newer.kept is not None:
-            newer.kept.held_back += 1
+        waiting = newer.kept
+        assert waiting is not None  # noqa: S101 - for mypy: what is in no outbox supersedes nothing
+        waiting.held_back += 1
         older.state = JobState.ENDING
 
         def then(ours: bool | None) -> None:
@@ -159,8 +155,7 @@ class DurableEngine(Engine):
                 self.put_off(older)
             else:
                 self._keeper.gone(older)
-            if newer.kept is not None:
-                newer.kept.held_back -= 1
+            waiting.held_back -= 1
             is_next = lane.heads.get(newer.alarm_id) is newer and newer.state is JobState.BEHIND
             if is_next and self._make_ready(newer, lane):
                 self._serve()
@@ -209,11 +204,9 @@ class DurableEngine(Engine):
         self._tell_all()
 
     def _lose(self, job: Job, lane: Lane | None) -> None:
-        if job.state is JobState.SETTLED:
-            return
-        following = None if lane is None else lane.settle(job)
-        self._keeper.gone(job)
-        if lane is not None:
+        if lane is not None and job.state is not JobState.SETTLED:
+            following = lane.settle(job)
+            self._keeper.gone(job)
             self._go_on(following, lane)
 
     # -- out

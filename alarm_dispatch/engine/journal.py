@@ -94,6 +94,7 @@ class Journal:
         self._notes: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
         self._gathering: Gathering[Any] = Gathering(self._loop, self._notes.put)
         self._unwritten: list[_Change] = []
+        self._failing = False
         self._worker = ""
         self._extended_at = self.held_until = clock.now()
         self.renounced = False
@@ -249,6 +250,7 @@ class Journal:
                 refused.update(self._outbox.settle(self._worker, endings, now=now))
             if entries:
                 held = list(self._outbox.enqueue(entries, worker=self._worker, now=now))
+        self._failing = False
         for note in changes:
             self._tell(note.then, note.change.id not in refused)
         place = 0
@@ -262,8 +264,10 @@ class Journal:
         for put in puts:
             put.stored(error)
             self._tell(put.then, error)
-        if not all(note.warned for note in changes):
+        # Once for a full disk, and once for a record that alone cannot be written.
+        if not self._failing and not all(note.warned for note in changes):
             _log.warning("the outbox does not take a record now; that is tried every second: %s", error)
+            self._failing = True
         for note in changes:
             note.warned = True
         self._unwritten.extend(changes)

@@ -98,14 +98,11 @@ class Settling:
 
     # What an engine with an outbox does otherwise, as things must be written first.
 
-    async def _recorded(
-        self,
-        job: Job,  # noqa: ARG002 - see there
-        attempt: Attempt,  # noqa: ARG002
-        error: BaseException | None,  # noqa: ARG002
-    ) -> bool | None:
-        """Note an attempt; False when the job is no longer ours, None when it could not be noted."""
-        return True
+    async def _recorded(self, job: Job, attempt: Attempt, error: BaseException | None) -> bool | None:
+        """Note the attempt of a job that an outbox keeps.
+
+        The answer is False when the job is no longer ours, None when it could not be noted.
+        """
 
     def _lose(self, job: Job, lane: Lane | None) -> None:
         """Others have the job now; only an engine with an outbox comes here."""

@@ -6,14 +6,17 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+import attrs
 import pytest
 
 from alarm_dispatch import AsyncDispatcher, Dispatcher
 from alarm_dispatch.engine.journal import Journal
 from alarm_dispatch.errors import DispatcherClosedError, OutboxError, OutboxUnavailableError
 from alarm_dispatch.exchange import Reply, Request
+from alarm_dispatch.outbox import Ending, Entry, LaneKey, StoredStatus
 from alarm_dispatch.testing import MemoryOutbox, MemoryReceiver
 
 from ..dispatch.alarms import numbered
@@ -101,12 +104,12 @@ def test_a_record_that_cannot_be_written_is_tried_again(virtual_clock, caplog):
         async with AsyncDispatcher(
             transport=receiver.transport, clock=virtual_clock, outbox=disk
         ) as dispatcher:
-            handles = [await dispatcher.submit(step(number, 0), to(limit=1)) for number in range(2)]
+            handles = [await dispatcher.submit(step(number, 0), to(limit=8)) for number in range(9)]
             disk.faults = {"transaction": FULL}
             disk.calls.clear()
             await asyncio.sleep(20)
-            assert (dispatcher.stats().in_flight, dispatcher.stats().waiting) == (1, 1)
-            assert disk.calls.count("transaction") <= 50
+            assert (dispatcher.stats().in_flight, dispatcher.stats().waiting) == (8, 1)
+            assert disk.calls.count("transaction") <= 80
             disk.free()
             await asyncio.sleep(1)
             assert all(handle.done() for handle in handles)
@@ -114,8 +117,8 @@ def test_a_record_that_cannot_be_written_is_tried_again(virtual_clock, caplog):
     with caplog.at_level(logging.WARNING, "alarm_dispatch"):
         virtual_clock.run(main())
 
-    assert len(receiver.requests) == 2
-    assert states(disk.outbox) == ["delivered"] * 2
+    assert len(receiver.requests) == 9
+    assert states(disk.outbox) == ["delivered"] * 9
     assert [record.message for record in caplog.records] == [
         f"the outbox does not take a record now; that is tried every second: {FULL}"
     ]
@@ -474,18 +477,21 @@ def test_a_superseded_one_goes_before_the_newer_one(virtual_clock, slow):
 def test_one_that_is_too_old_is_not_superseded_as_well(virtual_clock, slow):
     """Its end is being written when a newer one comes, which waits for that."""
     outbox = MemoryOutbox()
-    receiver = MemoryReceiver("delay:4:200", now=virtual_clock.now)
+    receiver = MemoryReceiver("delay:3.5:200", now=virtual_clock.now)
     latest = to(supersede=True, max_age=2.0, limit=1)
 
     async def main() -> None:
         dispatcher = AsyncDispatcher(transport=receiver.transport, clock=virtual_clock, outbox=outbox)
         handles = [await _written(dispatcher.submit(step(number, 0), latest), slow) for number in range(2)]
-        await asyncio.sleep(4.5)
         slow()
-        await asyncio.sleep(0)
-        handles.append(await _written(dispatcher.submit(step(1, 1), latest), slow))
-        for _ in range(20):
-            await asyncio.sleep(0.5)
+        await asyncio.sleep(2.1)
+        newer = asyncio.ensure_future(dispatcher.submit(step(1, 1), latest))
+        for _ in range(60):
+            slow()
+            await asyncio.sleep(0)
+        handles.append(await newer)
+        for _ in range(60):
+            await asyncio.sleep(0.1)
             slow()
         ends = [(await handle.result(timeout=0)).deliveries[0].status for handle in handles]
         assert ends == ["delivered", "failed", "delivered"]
@@ -495,6 +501,103 @@ def test_one_that_is_too_old_is_not_superseded_as_well(virtual_clock, slow):
     virtual_clock.run(main())
 
     assert states(outbox) == ["delivered", "dead", "delivered"]
+
+
+@pytest.mark.parametrize("what", ["written", "full", "lost"])
+@pytest.mark.parametrize("kind", ["superseded", "too old"])
+def test_an_end_without_an_attempt(virtual_clock, slow, kind, what):
+    """Is that of a dispatcher that was closed when it cannot be written, and another's when that has it."""
+    outbox = MemoryOutbox()
+    disk = Disk(outbox)
+    receiver = MemoryReceiver("500,200" if kind == "superseded" else "delay:4:200")
+    group = to(supersede=True) if kind == "superseded" else to(max_age=2.0, limit=1)
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(transport=receiver.transport, clock=virtual_clock, outbox=disk)
+        if kind == "superseded":
+            handle = await _written(dispatcher.submit(step(1, 0), group), slow)
+            await asyncio.sleep(1)
+            slow()
+            await _written(dispatcher.submit(step(1, 1), group), slow)
+        else:
+            await _written(dispatcher.submit(step(1, 0), group), slow)
+            handle = await _written(dispatcher.submit(step(2, 0), group), slow)
+            await asyncio.sleep(2.1)
+        if what == "full":
+            disk.fill()
+        elif what == "lost":
+            outbox._leases.clear()
+        closing = asyncio.ensure_future(dispatcher.close(timeout=0)) if what == "full" else None
+        for _ in range(4):
+            await asyncio.sleep(0.05)
+            slow()
+        if what == "lost":
+            assert not handle.done()
+            virtual_clock.advance(15)
+            for _ in range(40):
+                await asyncio.sleep(0.5)
+                slow()
+        (delivery,) = (await handle.result(timeout=0)).deliveries
+        if what == "full":
+            assert isinstance(delivery.error, DispatcherClosedError)
+        elif kind == "superseded":
+            # Lost and taken again, the older one is sent before the newer one.
+            assert delivery.status == ("superseded" if what == "written" else "delivered")
+        else:
+            assert delivery.status == "failed"
+        await (closing or dispatcher.close(timeout=0))
+        slow()
+        assert dispatcher._backlog.count == 0
+
+    virtual_clock.run(main())
+
+
+@pytest.mark.parametrize("awaited", [True, False])
+def test_a_dead_letter_that_was_lost_is_made_again(virtual_clock, slow, awaited):
+    """By whoever has the delivery next, and it is counted once."""
+    outbox = MemoryOutbox()
+    lane = LaneKey("oncall", to().callbacks[0].name)
+    now = virtual_clock.now()
+    other = outbox.join(now=now, until=now + timedelta(hours=1))
+    held = Entry(id="5f", lane=lane, alarm_id="alarm-1", level=2, content=b"{}", created_at=now)
+    outbox.enqueue([held], worker=other if awaited else None, now=now)
+
+    class Unreadable(MemoryOutbox):
+        def claim(self, *arguments: Any, **options: Any) -> Any:
+            claim = super().claim(*arguments, **options)
+            return claim._replace(held=tuple(attrs.evolve(one, unreadable="damaged") for one in claim.held))
+
+    outbox.__class__ = Unreadable
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(
+            transport=MemoryReceiver().transport, clock=virtual_clock, outbox=outbox, groups=[to()]
+        )
+        await dispatcher.__aenter__()
+        handle = None
+        slow()
+        if awaited:
+            handle = await _written(dispatcher.submit(step(1, 1), to()), slow)
+            outbox.settle(other, [Ending(id="5f", status=StoredStatus.DELIVERED, number=0)], now=now)
+            await asyncio.sleep(0.5)
+            slow()
+        assert states(outbox)[-1] == "pending"
+        outbox._leases.clear()
+        slow()
+        assert states(outbox)[-1] == "pending"
+        virtual_clock.advance(15)
+        for _ in range(4):
+            await asyncio.sleep(0.5)
+            slow()
+        assert states(outbox)[-1] == "dead"
+        assert dispatcher.stats().failed == dispatcher.stats().submitted == 1
+        assert handle is None or "damaged" in (await handle.result(timeout=0)).deliveries[0].outcome
+        closing = asyncio.ensure_future(dispatcher.close(timeout=0))
+        await asyncio.sleep(0)
+        slow()
+        await closing
+
+    virtual_clock.run(main())
 
 
 async def _written(coroutine: Any, slow: Callable[[], None]) -> Any:

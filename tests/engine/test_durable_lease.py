@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -338,6 +339,36 @@ def test_a_request_that_is_answered_after_the_close_is_not_written(virtual_clock
     virtual_clock.run(main())
 
     assert states(outbox) == ["pending"]
+
+
+class Jumping(VirtualClock):
+    """A clock that was set ahead; the event loop's time is not."""
+
+    ahead = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.ahead)
+
+
+def test_a_clock_that_is_set_ahead_leaves_no_earlier_time_behind():
+    """The lease is over, what waited is due, and its next attempt has a time of its own."""
+    clock, outbox = Jumping(), MemoryOutbox()
+    receiver = MemoryReceiver("500,500,200")
+    group = to(schedule=RetrySchedule(attempts=3, delays=(100,)))
+
+    async def main() -> None:
+        async with AsyncDispatcher(transport=receiver.transport, clock=clock, outbox=outbox) as dispatcher:
+            handle = await dispatcher.submit(numbered(1), group)
+            await asyncio.sleep(1)
+            clock.ahead = 3_600.0
+            await asyncio.sleep(300)
+            assert (await handle.result(timeout=0)).ok
+
+    clock.run(main())
+
+    first, second, third = receiver.arrivals
+    assert second - first < 5
+    assert third - second == 100
 
 
 async def _stats(process: Process) -> Any:

@@ -221,3 +221,23 @@ def test_more_to_remove_is_removed_soon(virtual_clock, memory_receiver, monkeypa
     assert len(times) == 22
     assert times[0] == 10
     assert times[20] - times[0] == pytest.approx(2)
+
+
+def test_nothing_more_is_taken_while_it_is_closed(virtual_clock, many):
+    """What is in memory is due and sent; the rest is the next dispatcher's."""
+    outbox, group = many
+    receiver = MemoryReceiver("delay:0.1:200")
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(
+            transport=receiver.transport, clock=virtual_clock, outbox=outbox, groups=[group]
+        )
+        await dispatcher.__aenter__()
+        await asyncio.sleep(0.05)
+        started = virtual_clock.elapsed
+        await dispatcher.close(timeout=100)
+        assert virtual_clock.elapsed - started < 2
+
+    virtual_clock.run(main())
+
+    assert states(outbox).count("delivered") == len(receiver.requests) == 2 * ROOM

@@ -194,9 +194,8 @@ def test_one_who_cannot_be_told_harms_nobody(virtual_clock, caplog):
     assert "could not be dealt with" in caplog.text
 
 
-def test_much_is_written_in_steps(monkeypatch, virtual_clock):
-    """So that nothing waits long for the others; all of it is answered."""
-    monkeypatch.setattr("alarm_dispatch.engine.journal._MOST_AT_ONCE", 10)
+def test_what_came_before_there_was_a_worker_is_answered(monkeypatch):
+    """All of it, in its order, also when the journal is ended meanwhile."""
     outbox, answers = Threaded(), []
     steps: list[int] = []
     held = threading.Event()
