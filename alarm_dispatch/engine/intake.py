@@ -147,8 +147,7 @@ class Intake:
             # What is due, and was not given, is not asked for in a circle.
             wait = min(_LOOK, max(0.0, due_in)) if claim.held or due_in > 0 else _LOOK
         self._looked()
-        if not self._stopped:
-            self._look_in(0.0 if self._ask_again else wait)
+        self._look_in(0.0 if self._ask_again else wait)
 
     # -- tidying up
 

@@ -357,6 +357,50 @@ def test_what_is_put_too_late_is_kept_for_the_next_one(virtual_clock, memory_rec
     assert not receiver.requests
 
 
+def test_a_lease_that_is_lost_during_the_close_ends_nothing_twice(virtual_clock):
+    """It is found lost when the last records are written."""
+    disk = Disk(MemoryOutbox())
+    receiver = MemoryReceiver("500")
+    told: list[Any] = []
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(
+            transport=receiver.transport, clock=virtual_clock, outbox=disk, lease=6.0, hooks=[told.append]
+        )
+        handles = [await dispatcher.submit(step(1, serial), to()) for serial in range(2)]
+        disk.faults = {"retry_at": ZeroDivisionError("x")}
+        await dispatcher.close(timeout=10)
+        assert all(handle.done() for handle in handles)
+        assert dispatcher._backlog.count == 0
+
+    virtual_clock.run(main())
+
+    assert [type(event).__name__ for event in told].count("Delivery") == 2
+    assert states(disk.outbox) == ["pending"] * 2
+
+
+def test_what_is_answered_after_the_close_is_let_go(virtual_clock, memory_receiver, slow):
+    """What was claimed is anybody's, and there is nothing more to tidy up."""
+    outbox = MemoryOutbox()
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(
+            transport=memory_receiver(200).transport, clock=virtual_clock, outbox=outbox, groups=[to()]
+        )
+        await dispatcher.__aenter__()
+        slow()
+        await asyncio.sleep(10.25)
+        closing = asyncio.ensure_future(dispatcher.close(timeout=0))
+        await asyncio.sleep(0)
+        slow()
+        await closing
+        assert not [timer for timer in asyncio.get_running_loop()._scheduled if not timer.cancelled()]
+
+    virtual_clock.run(main())
+
+    assert not outbox._leases
+
+
 def test_an_interrupted_close_ends_all_the_same(virtual_clock, memory_receiver, slow):
     """While it waits for what is being put."""
     outbox, receiver = MemoryOutbox(), memory_receiver(200)
@@ -503,7 +547,7 @@ def test_one_that_is_too_old_is_not_superseded_as_well(virtual_clock, slow):
     assert states(outbox) == ["delivered", "dead", "delivered"]
 
 
-@pytest.mark.parametrize("what", ["written", "full", "lost"])
+@pytest.mark.parametrize("what", ["written", "full", "lost", "late"])
 @pytest.mark.parametrize("kind", ["superseded", "too old"])
 def test_an_end_without_an_attempt(virtual_clock, slow, kind, what):
     """Is that of a dispatcher that was closed when it cannot be written, and another's when that has it."""
@@ -527,6 +571,9 @@ def test_an_end_without_an_attempt(virtual_clock, slow, kind, what):
             disk.fill()
         elif what == "lost":
             outbox._leases.clear()
+        elif what == "late":
+            await dispatcher.close(timeout=0)
+            outbox._leases.clear()
         closing = asyncio.ensure_future(dispatcher.close(timeout=0)) if what == "full" else None
         for _ in range(4):
             await asyncio.sleep(0.05)
@@ -538,7 +585,7 @@ def test_an_end_without_an_attempt(virtual_clock, slow, kind, what):
                 await asyncio.sleep(0.5)
                 slow()
         (delivery,) = (await handle.result(timeout=0)).deliveries
-        if what == "full":
+        if what in {"full", "late"}:
             assert isinstance(delivery.error, DispatcherClosedError)
         elif kind == "superseded":
             # Lost and taken again, the older one is sent before the newer one.

@@ -163,6 +163,26 @@ def test_a_replayed_one_begins_its_schedule_afresh(virtual_clock):
     assert len(set(sessions(receiver))) == 1
 
 
+def test_a_schedule_by_time_counts_from_the_replay(virtual_clock):
+    """From the first attempt after it."""
+    outbox = MemoryOutbox()
+    receiver = MemoryReceiver("500", now=virtual_clock.now)
+    group = to(schedule=RetrySchedule(stop=tenacity.stop_after_delay(25), wait=tenacity.wait_fixed(10)))
+
+    async def main() -> None:
+        async with AsyncDispatcher(
+            transport=receiver.transport, clock=virtual_clock, outbox=outbox
+        ) as dispatcher:
+            await dispatcher.dispatch(numbered(1), group)
+            await asyncio.sleep(70)
+            outbox.replay(all=True, now=virtual_clock.now())
+            await asyncio.sleep(100)
+
+    virtual_clock.run(main())
+
+    assert receiver.arrivals == pytest.approx((0, 10, 20, 30, 100, 110, 120, 130), abs=0.5)
+
+
 def test_age_counts_over_a_restart_and_from_the_last_replay(virtual_clock):
     """What was too old before it was sent is dead; replayed, it is new."""
     outbox = MemoryOutbox()
@@ -245,6 +265,27 @@ def test_what_ends_a_retry_at_the_close_holds_back_the_next_one(virtual_clock):
 
     assert serials(receiver) == [0, 0, 1]
     assert [numbers(one.attempts) for one in stored(outbox)] == [[1, 2], [1]]
+
+
+def test_each_alarm_that_waits_is_put_off(virtual_clock, memory_receiver):
+    """Of one callback as of several; the lane is at rest then."""
+    outbox = MemoryOutbox()
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(
+            transport=memory_receiver("500").transport, clock=virtual_clock, outbox=outbox
+        )
+        handles = [await dispatcher.submit(numbered(number), to()) for number in range(3)]
+        await asyncio.sleep(1)
+        await dispatcher.close(timeout=10)
+        assert virtual_clock.elapsed == 1
+        outcomes = {(await handle.result()).deliveries[0].outcome for handle in handles}
+        assert len(outcomes) == 1
+        assert "the outbox keeps the delivery for the next one" in outcomes.pop()
+
+    virtual_clock.run(main())
+
+    assert states(outbox) == ["pending"] * 3
 
 
 def test_two_dispatchers_keep_the_order_of_an_alarm(virtual_clock):

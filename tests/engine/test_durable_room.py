@@ -241,3 +241,26 @@ def test_nothing_more_is_taken_while_it_is_closed(virtual_clock, many):
     virtual_clock.run(main())
 
     assert states(outbox).count("delivered") == len(receiver.requests) == 2 * ROOM
+
+
+def test_a_lane_that_gave_nothing_is_not_asked_after_each_delivery(virtual_clock, many):
+    """All that it has is in memory; one look may be early, not each of them."""
+    outbox, group = many
+    outbox.purge(virtual_clock.now())
+    for name in [name for number, name in enumerate(outbox._rows) if number >= 120]:
+        del outbox._rows[name]
+    disk = Disk(outbox)
+
+    async def main() -> None:
+        async with AsyncDispatcher(
+            transport=MemoryReceiver("delay:0.1:200").transport,
+            clock=virtual_clock,
+            outbox=disk,
+            groups=[group],
+        ):
+            await asyncio.sleep(2)
+
+    virtual_clock.run(main())
+
+    assert states(outbox) == ["delivered"] * 120
+    assert disk.calls.count("claim") <= 12

@@ -15,7 +15,7 @@ from alarm_dispatch.clock import FastClock, SystemClock
 from alarm_dispatch.engine.journal import Journal
 from alarm_dispatch.errors import DispatcherClosedError
 from alarm_dispatch.handles import Handle
-from alarm_dispatch.outbox import SqliteOutbox
+from alarm_dispatch.outbox import Ending, Entry, LaneKey, SqliteOutbox, StoredStatus
 from alarm_dispatch.testing import MemoryOutbox, MemoryReceiver
 
 from ..dispatch.alarms import numbered
@@ -236,6 +236,34 @@ def test_the_time_is_that_of_asking(virtual_clock):
     virtual_clock.run(main())
 
     assert times == [virtual_clock.now()]
+
+
+def test_the_time_of_a_record_is_that_after_the_wait_for_others(virtual_clock):
+    """A lease that ran out meanwhile is not extended, and nothing is settled under it."""
+    outbox, answers = MemoryOutbox(), []
+    transaction = outbox.transaction
+    entry = Entry(
+        id="5f", lane=LaneKey("a", "b"), alarm_id="c", level=2, content=b"{}", created_at=virtual_clock.now()
+    )
+
+    def wait(seconds: float) -> None:
+        def waiting() -> Any:
+            virtual_clock.advance(seconds)
+            return transaction()
+
+        outbox.transaction = waiting
+
+    async def main() -> None:
+        journal = Journal(outbox, virtual_clock, lambda: answers.append("lost"), lease=30.0)
+        journal.put([entry], lambda _: None, answers.extend)
+        wait(31)
+        journal.write(Ending(id="5f", status=StoredStatus.DELIVERED, number=0), answers.append)
+        wait(0)
+        journal.end()
+
+    virtual_clock.run(main())
+
+    assert answers == [True, False, "lost"]
 
 
 def test_a_request_that_was_stopped_before_it_began_is_not_sent(virtual_clock):
