@@ -261,6 +261,8 @@ class Journal:
 
     def _fail(self, changes: Sequence[_Change], puts: Sequence[_Put], error: OutboxError) -> None:
         """Tell those who wait to be told; keep the rest for later."""
+        # It may be another file by then, which knows of no lease of ours: that is looked at first.
+        self._extended_at -= self._lease
         for put in puts:
             put.stored(error)
             self._tell(put.then, error)
