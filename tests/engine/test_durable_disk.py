@@ -251,6 +251,29 @@ def test_a_store_that_raises_anything_is_told_as_an_outbox_error(virtual_clock, 
     virtual_clock.run(main())
 
 
+def test_what_others_send_is_asked_for_again(virtual_clock, memory_receiver):
+    """When the file could not be read for a while."""
+    outbox = MemoryOutbox()
+    disk = Disk(outbox)
+    transport = memory_receiver("delay:1:200").transport
+
+    async def main() -> None:
+        async with (
+            AsyncDispatcher(transport=transport, clock=virtual_clock, outbox=outbox) as one,
+            AsyncDispatcher(transport=transport, clock=virtual_clock, outbox=disk) as other,
+        ):
+            await one.submit(step(1, 0), to())
+            handle = await other.submit(step(1, 1), to())
+            disk.faults = {"list": FULL, "claim": FULL}
+            await asyncio.sleep(10)
+            assert states(outbox) == ["delivered"] * 2
+            assert not handle.done()
+            disk.free()
+            assert (await handle.result(timeout=1)).ok
+
+    virtual_clock.run(main())
+
+
 # -- a slow disk
 
 
