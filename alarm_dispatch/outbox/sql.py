@@ -42,6 +42,12 @@ __all__ = [
 ROW_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
+# The first parameters of such a statement, each used several times.  Not numbered ones: to sqlite3 those are
+# names, which from Python 3.14 on go with no sequence.
+_GIVEN = "WITH given(worker, now, step) AS (VALUES (?, ?, ?))"
+_WORKER, _NOW, _STEP = ("(SELECT worker FROM given)", "(SELECT now FROM given)", "(SELECT step FROM given)")
+
+
 def _values(rows: int, columns: int) -> str:
     row = f"({','.join('?' * columns)})"
     return ",".join([row] * rows)
@@ -56,14 +62,15 @@ def put_rows(rows: int) -> str:
     before it, or only the worker's own: since it is given what is behind its own, the last one tells.
     """
     return f"""
+        {_GIVEN}
         INSERT INTO alarm_dispatch_delivery
             (id, lane, alarm, level, created_at, origin, passed, head, owner, due_at, set_at, step)
         SELECT b.id, b.lane, b.alarm, b.level, b.created_at, b.origin, b.passed,
             b.last IS NULL AND NOT b.behind,
-            iif(b.last IS NULL OR b.last = w.id, w.id, 0), ?2, ?2, ?3
+            iif(b.last IS NULL OR b.last = w.id, w.id, 0), {_NOW}, {_NOW}, {_STEP}
         FROM (
             SELECT coalesce(
-                (SELECT id FROM alarm_dispatch_worker WHERE id = ?1 AND expires_at > ?2), 0
+                (SELECT id FROM alarm_dispatch_worker WHERE id = {_WORKER} AND expires_at > {_NOW}), 0
             ) AS id
             LIMIT -1
         ) AS w, (
@@ -258,18 +265,19 @@ TAKE = f"""
 
 # Parameters: the worker's number, now, the call; then for each seq, the number before and after, the lines
 # for the history, and what else is set.
-_FENCE = """
-    alarm_dispatch_delivery.seq = b.column1 AND status = 0 AND owner = ?1 AND number = b.column2
-        AND EXISTS (SELECT 1 FROM alarm_dispatch_worker WHERE id = ?1 AND expires_at > ?2)
-"""
+_FENCE = f"""
+    alarm_dispatch_delivery.seq = b.column1 AND status = 0 AND owner = {_WORKER} AND number = b.column2
+        AND EXISTS (SELECT 1 FROM alarm_dispatch_worker WHERE id = {_WORKER} AND expires_at > {_NOW})
+"""  # noqa: S608 - made of constants
 
 
 @cache
 def settle(rows: int) -> str:
     """Note so many ends; the columns that are left are the status and our fault."""
     return f"""
+        {_GIVEN}
         UPDATE alarm_dispatch_delivery
-        SET step = ?3, settled_at = ?2, head = 0, owner = 0, number = b.column3,
+        SET step = {_STEP}, settled_at = {_NOW}, head = 0, owner = 0, number = b.column3,
             history = history || b.column4, status = b.column5, error = b.column6
         FROM (SELECT * FROM (VALUES {_values(rows, 6)}) LIMIT -1) AS b
         WHERE {_FENCE}
@@ -280,8 +288,10 @@ def settle(rows: int) -> str:
 def retry(rows: int) -> str:
     """Note so many attempts; the column that is left is when the next one is due."""
     return f"""
+        {_GIVEN}
         UPDATE alarm_dispatch_delivery
-        SET step = ?3, set_at = ?2, number = b.column3, history = history || b.column4, due_at = b.column5
+        SET step = {_STEP}, set_at = {_NOW}, number = b.column3, history = history || b.column4,
+            due_at = b.column5
         FROM (SELECT * FROM (VALUES {_values(rows, 5)}) LIMIT -1) AS b
         WHERE {_FENCE}
     """  # noqa: S608 - made of numbers
