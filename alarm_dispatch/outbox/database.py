@@ -67,18 +67,24 @@ class _Link:
     spoilt: bool = False
     closed: bool = False
     process: int = field(factory=os.getpid)
+    _end: weakref.finalize[..., _Link] = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        # For a thread that has ended.  Not __del__: in a circle of garbage the connection may be the first to
+        # go, and tell that nobody had closed it.
+        self._end = weakref.finalize(self, _let_go, self.connection, self.process)
 
     def close(self) -> None:
-        if not self.closed:
-            self.closed = True
-            self.connection.close()
+        self.closed = True
+        self._end()
 
-    def __del__(self) -> None:
-        # Of a thread that has ended; one that a fork left here must stay as it is, even unclosed.
-        if self.process == os.getpid():
-            self.close()
-        else:
-            _LEFT_BY_FORKS.append(self.connection)
+
+def _let_go(connection: sqlite3.Connection, process: int) -> None:
+    """Close a connection; one that a fork left here must stay as it is, even unclosed."""
+    if process == os.getpid():
+        connection.close()
+    else:
+        _LEFT_BY_FORKS.append(connection)
 
 
 @contextlib.contextmanager
