@@ -312,7 +312,7 @@ class Journal:
 
     def _tell_all(self, told: list[Callable[[], object]], handed: bool) -> None:
         _call_all(told)
-        if handed:
+        if handed:  # pragma: no branch - else it was tried again, or the lease was extended
             self._gathering.written()
 
 

@@ -43,9 +43,9 @@ ROW_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 # The first parameters of such a statement, each used several times.  Not numbered ones: to sqlite3 those are
-# names, which from Python 3.14 on go with no sequence.
-_GIVEN = "WITH given(worker, now, step) AS (VALUES (?, ?, ?))"
-_WORKER, _NOW, _STEP = ("(SELECT worker FROM given)", "(SELECT now FROM given)", "(SELECT step FROM given)")
+# names, which from Python 3.14 on go with no sequence.  Nor a WITH before the statement: then sqlite3 does
+# not tell how many rows it wrote.
+_GIVEN = "(SELECT ? AS worker, ? AS now, ? AS step LIMIT -1) AS given"
 
 
 def _values(rows: int, columns: int) -> str:
@@ -62,17 +62,17 @@ def put_rows(rows: int) -> str:
     before it, or only the worker's own: since it is given what is behind its own, the last one tells.
     """
     return f"""
-        {_GIVEN}
         INSERT INTO alarm_dispatch_delivery
             (id, lane, alarm, level, created_at, origin, passed, head, owner, due_at, set_at, step)
+        WITH given(worker, now, step) AS (VALUES (?, ?, ?))
         SELECT b.id, b.lane, b.alarm, b.level, b.created_at, b.origin, b.passed,
             b.last IS NULL AND NOT b.behind,
-            iif(b.last IS NULL OR b.last = w.id, w.id, 0), {_NOW}, {_NOW}, {_STEP}
+            iif(b.last IS NULL OR b.last = w.id, w.id, 0), w.now, w.now, w.step
         FROM (
-            SELECT coalesce(
-                (SELECT id FROM alarm_dispatch_worker WHERE id = {_WORKER} AND expires_at > {_NOW}), 0
+            SELECT now, step, coalesce(
+                (SELECT id FROM alarm_dispatch_worker WHERE id = given.worker AND expires_at > given.now), 0
             ) AS id
-            LIMIT -1
+            FROM given LIMIT -1
         ) AS w, (
             SELECT column1 AS id, column2 AS lane, column3 AS alarm, column4 AS level,
                 column5 AS created_at, column6 AS origin, column7 AS passed, column8 AS behind,
@@ -265,21 +265,20 @@ TAKE = f"""
 
 # Parameters: the worker's number, now, the call; then for each seq, the number before and after, the lines
 # for the history, and what else is set.
-_FENCE = f"""
-    alarm_dispatch_delivery.seq = b.column1 AND status = 0 AND owner = {_WORKER} AND number = b.column2
-        AND EXISTS (SELECT 1 FROM alarm_dispatch_worker WHERE id = {_WORKER} AND expires_at > {_NOW})
-"""  # noqa: S608 - made of constants
+_FENCE = """
+    alarm_dispatch_delivery.seq = b.column1 AND status = 0 AND owner = given.worker AND number = b.column2
+        AND EXISTS (SELECT 1 FROM alarm_dispatch_worker WHERE id = given.worker AND expires_at > given.now)
+"""
 
 
 @cache
 def settle(rows: int) -> str:
     """Note so many ends; the columns that are left are the status and our fault."""
     return f"""
-        {_GIVEN}
         UPDATE alarm_dispatch_delivery
-        SET step = {_STEP}, settled_at = {_NOW}, head = 0, owner = 0, number = b.column3,
+        SET step = given.step, settled_at = given.now, head = 0, owner = 0, number = b.column3,
             history = history || b.column4, status = b.column5, error = b.column6
-        FROM (SELECT * FROM (VALUES {_values(rows, 6)}) LIMIT -1) AS b
+        FROM {_GIVEN}, (SELECT * FROM (VALUES {_values(rows, 6)}) LIMIT -1) AS b
         WHERE {_FENCE}
     """  # noqa: S608 - made of numbers
 
@@ -288,11 +287,10 @@ def settle(rows: int) -> str:
 def retry(rows: int) -> str:
     """Note so many attempts; the column that is left is when the next one is due."""
     return f"""
-        {_GIVEN}
         UPDATE alarm_dispatch_delivery
-        SET step = {_STEP}, set_at = {_NOW}, number = b.column3, history = history || b.column4,
+        SET step = given.step, set_at = given.now, number = b.column3, history = history || b.column4,
             due_at = b.column5
-        FROM (SELECT * FROM (VALUES {_values(rows, 5)}) LIMIT -1) AS b
+        FROM {_GIVEN}, (SELECT * FROM (VALUES {_values(rows, 5)}) LIMIT -1) AS b
         WHERE {_FENCE}
     """  # noqa: S608 - made of numbers
 

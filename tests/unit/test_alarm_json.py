@@ -116,3 +116,14 @@ def test_texts_from_anywhere() -> None:
     with patch.object(json_text, "orjson", None):
         assert json_text.json_bytes(["é"]) == '["é"]'.encode()
     assert json_text.json_text(["é"]) == '["é"]'
+
+
+def test_a_time_of_a_kind_of_its_own_is_a_time():
+    """As libraries have them."""
+
+    class Moment(datetime):
+        """A datetime with more to it."""
+
+    one = alarm(started_at=Moment(2026, 1, 31, 8, tzinfo=timezone.utc))  # noqa: UP017 - as the others here
+
+    assert read_alarm(dump_alarm(one)) == one
