@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ipaddress
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -123,11 +122,11 @@ class LoopbackServer:
         if server is None:
             return
         loop = asyncio.get_running_loop()
-        for listening in server.sockets:
-            with contextlib.suppress(NotImplementedError, RuntimeError):  # loops of other kinds
+        if isinstance(loop, asyncio.SelectorEventLoop):  # others make connections as they accept them
+            for listening in server.sockets:
                 loop.remove_reader(listening.fileno())
-        if accepting := _accepting():
-            await asyncio.wait(accepting, timeout=_ACCEPTING)
+            if accepting := _accepting():
+                await asyncio.wait(accepting, timeout=_ACCEPTING)
         server.close()
         for connection in self._open.values():
             connection.abort()
