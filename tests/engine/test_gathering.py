@@ -53,9 +53,10 @@ def gathering(loop, handed):
     return Gathering(loop, handed.append)
 
 
-def test_one_note_goes_in_the_next_turn(loop, gathering, handed):
+def test_one_note_goes_after_two_turns(loop, gathering, handed):
     """It waits for nobody who does not come."""
     gathering.add("a")
+    loop.turn()
     assert handed == []
 
     loop.turn()
@@ -64,16 +65,30 @@ def test_one_note_goes_in_the_next_turn(loop, gathering, handed):
     assert loop.idle
 
 
+def test_a_turn_that_brings_nothing_is_no_pause_yet(loop, gathering, handed):
+    """What comes after it goes with the rest, and the next pause is counted anew."""
+    gathering.add("a")
+    loop.turn()
+    gathering.add("b")
+    loop.turn()
+    loop.turn()
+    assert handed == []
+
+    loop.turn()
+
+    assert handed == [["a", "b"]]
+
+
 def test_those_of_one_moment_go_together(loop, gathering, handed):
-    """Until a turn has brought no more."""
+    """Until turns have brought no more."""
     gathering.add("a")
     gathering.add("b")
     gathering._look(1)
     assert handed == []
     gathering.add("c")
 
-    loop.turn()
-    loop.turn()
+    for _ in range(3):
+        loop.turn()
 
     assert handed == [["a", "b", "c"]]
 
@@ -105,14 +120,16 @@ def test_many_go_at_once(loop, gathering, handed):
 def test_while_some_are_written_the_others_wait(loop, gathering, handed):
     """And then go together."""
     gathering.add("a")
-    loop.turn()
+    for _ in range(2):
+        loop.turn()
 
     for name in "bcd":
         gathering.add(name)
         loop.turn()
     assert handed == [["a"]]
     gathering.written()
-    loop.turn()
+    for _ in range(2):
+        loop.turn()
 
     assert handed == [["a"], ["b", "c", "d"]]
 
@@ -122,7 +139,8 @@ def test_the_last_do_not_wait(loop, gathering, handed):
     gathering.add("a")
     gathering.flush()
     assert handed == [["a"]]
-    loop.turn()
+    for _ in range(2):
+        loop.turn()
     assert handed == [["a"]]
 
     gathering.add("b")
@@ -131,6 +149,7 @@ def test_the_last_do_not_wait(loop, gathering, handed):
     assert loop.idle
     gathering.add("c")
     gathering.written()
-    loop.turn()
+    for _ in range(2):
+        loop.turn()
 
     assert handed == [["a"], ["b"], ["c"]]
