@@ -37,6 +37,8 @@ _CORRUPT = {
     sqlite3.SQLITE_CORRUPT: "is damaged",
     sqlite3.SQLITE_NOTADB: "is no SQLite database",
 }
+# Nobody waits for anything then: what the transaction has read is out of date for good.
+_SNAPSHOT = "was written by another since the transaction read it; begin it with BEGIN IMMEDIATE"
 
 # Seconds that a fork waits for what other threads are writing.
 _FORK_PATIENCE = 5.0
@@ -48,7 +50,10 @@ def told(path: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        if code == sqlite3.SQLITE_BUSY_SNAPSHOT:
+            raise OutboxUnavailableError(f"{path} {_SNAPSHOT} ({error})") from error
+        code &= 0xFF
         if code in _UNAVAILABLE:
             raise OutboxUnavailableError(f"{path} {_UNAVAILABLE[code]} ({error})") from error
         if code in _CORRUPT:
@@ -89,20 +94,33 @@ def _let_go(connection: sqlite3.Connection, process: int) -> None:
 
 @contextlib.contextmanager
 def saved(connection: sqlite3.Connection) -> Iterator[None]:
-    """A part of the connection's transaction that is done or not done as a whole."""
-    # A savepoint outside a transaction would commit when it is released; the module begins one by itself
-    # before an INSERT only, and as the connection's settings have it.
+    """A part of the connection's transaction that is done or not done as a whole.
+
+    One that is begun here writes from the start, and is committed where the connection commits by itself.
+    """
+    begun = not connection.in_transaction
     commits_itself = connection.isolation_level is None or getattr(connection, "autocommit", -1) is True
-    if not connection.in_transaction and not commits_itself:
-        connection.execute(f"BEGIN {connection.isolation_level}")
-    connection.execute("SAVEPOINT alarm_dispatch")
+    if begun:
+        # Not DEFERRED, as what has read must not write then: see schema._version().
+        kind = "EXCLUSIVE" if connection.isolation_level == "EXCLUSIVE" else "IMMEDIATE"
+        connection.execute(f"BEGIN {kind}")
+    else:
+        connection.execute("SAVEPOINT alarm_dispatch")
     try:
         yield
+        if not begun:
+            connection.execute("RELEASE alarm_dispatch")
+        elif commits_itself:
+            connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK TO alarm_dispatch")
-        connection.execute("RELEASE alarm_dispatch")
+        if not connection.in_transaction:
+            pass  # what failed has rolled back all of it, as a full disk may
+        elif begun:
+            connection.execute("ROLLBACK")
+        else:
+            connection.execute("ROLLBACK TO alarm_dispatch")
+            connection.execute("RELEASE alarm_dispatch")
         raise
-    connection.execute("RELEASE alarm_dispatch")
 
 
 # https://www.sqlite.org/howtocorrupt.html, section 2.6: a child must not even close them.
