@@ -9,6 +9,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -145,8 +146,14 @@ class Journal:
 
     async def ended(self, timeout: float) -> None:  # noqa: ASYNC109 - handed on
         """Wait until that is done."""
-        if self._thread is not None:
-            await self._loop.run_in_executor(None, self._thread.join, timeout)
+        if self._thread is None:
+            return
+        # Not the loop's own executor: name lookups that hang may have all of its threads.
+        waiting = ThreadPoolExecutor(1, thread_name_prefix="alarm-dispatch-outbox-end")
+        try:
+            await self._loop.run_in_executor(waiting, self._thread.join, timeout)
+        finally:
+            waiting.shutdown(wait=False)
 
     def _take(self, note: Any) -> None:
         if self._thread is not None:

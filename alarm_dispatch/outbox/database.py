@@ -37,6 +37,8 @@ _CORRUPT = {
     sqlite3.SQLITE_CORRUPT: "is damaged",
     sqlite3.SQLITE_NOTADB: "is no SQLite database",
 }
+# Nobody waits for anything then: what the transaction has read is out of date for good.
+_SNAPSHOT = "was written by another since the transaction read it; begin it with BEGIN IMMEDIATE"
 
 # Seconds that a fork waits for what other threads are writing.
 _FORK_PATIENCE = 5.0
@@ -48,7 +50,10 @@ def told(path: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        if code == sqlite3.SQLITE_BUSY_SNAPSHOT:
+            raise OutboxUnavailableError(f"{path} {_SNAPSHOT} ({error})") from error
+        code &= 0xFF
         if code in _UNAVAILABLE:
             raise OutboxUnavailableError(f"{path} {_UNAVAILABLE[code]} ({error})") from error
         if code in _CORRUPT:
@@ -58,10 +63,11 @@ def told(path: str) -> Iterator[None]:
 
 @define(eq=False)
 class _Link:
-    """A thread's connection; ``place`` is the file that it was opened on."""
+    """A thread's connection; ``places`` are those of the files that it was opened on."""
 
     connection: sqlite3.Connection
-    place: tuple[int, int]
+    files: tuple[str, ...]
+    places: tuple[tuple[int, int], ...] = field(init=False)
     lock: threading.RLock = field(factory=threading.RLock)
     inside: bool = False
     spoilt: bool = False
@@ -70,6 +76,7 @@ class _Link:
     _end: weakref.finalize[..., _Link] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
+        self.places = tuple(map(_place, self.files))
         # For a thread that has ended.  Not __del__: in a circle of garbage the connection may be the first to
         # go, and tell that nobody had closed it.
         self._end = weakref.finalize(self, _let_go, self.connection, self.process)
@@ -89,20 +96,33 @@ def _let_go(connection: sqlite3.Connection, process: int) -> None:
 
 @contextlib.contextmanager
 def saved(connection: sqlite3.Connection) -> Iterator[None]:
-    """A part of the connection's transaction that is done or not done as a whole."""
-    # A savepoint outside a transaction would commit when it is released; the module begins one by itself
-    # before an INSERT only, and as the connection's settings have it.
+    """A part of the connection's transaction that is done or not done as a whole.
+
+    One that is begun here writes from the start, and is committed where the connection commits by itself.
+    """
+    begun = not connection.in_transaction
     commits_itself = connection.isolation_level is None or getattr(connection, "autocommit", -1) is True
-    if not connection.in_transaction and not commits_itself:
-        connection.execute(f"BEGIN {connection.isolation_level}")
-    connection.execute("SAVEPOINT alarm_dispatch")
+    if begun:
+        # Not DEFERRED, as what has read must not write then: see schema._version().
+        kind = "EXCLUSIVE" if connection.isolation_level == "EXCLUSIVE" else "IMMEDIATE"
+        connection.execute(f"BEGIN {kind}")
+    else:
+        connection.execute("SAVEPOINT alarm_dispatch")
     try:
         yield
+        if not begun:
+            connection.execute("RELEASE alarm_dispatch")
+        elif commits_itself:
+            connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK TO alarm_dispatch")
-        connection.execute("RELEASE alarm_dispatch")
+        if not connection.in_transaction:
+            pass  # what failed has rolled back all of it, as a full disk may
+        elif begun:
+            connection.execute("ROLLBACK")
+        else:
+            connection.execute("ROLLBACK TO alarm_dispatch")
+            connection.execute("RELEASE alarm_dispatch")
         raise
-    connection.execute("RELEASE alarm_dispatch")
 
 
 # https://www.sqlite.org/howtocorrupt.html, section 2.6: a child must not even close them.
@@ -165,9 +185,9 @@ class Database:
                 raise
             finally:
                 link.inside = link.spoilt = False
-            if self._moved(link):
+            if moved := self._moved(link):
                 self._drop(link)
-                raise OutboxUnavailableError(f"{self.path} was removed or replaced while it was written")
+                raise OutboxUnavailableError(f"{moved} was removed or replaced while it was written")
         finally:
             link.lock.release()
 
@@ -191,6 +211,8 @@ class Database:
         """Close every thread's connection that is not in a transaction."""
         with self._opening:
             for link in list(self._links):
+                if link.process != os.getpid():
+                    continue  # a fork left it here, with a lock that nobody gives back
                 with link.lock:
                     if not link.inside:
                         self._links.discard(link)
@@ -207,14 +229,14 @@ class Database:
     def _link(self) -> _Link:
         link: _Link | None = getattr(self._own, "link", None)
         if link is not None and not link.closed and link.process == os.getpid():
-            if link.inside or not self._moved(link):
+            if link.inside or not (moved := self._moved(link)):
                 return link
             self._drop(link)
-            raise OutboxUnavailableError(f"{self.path} was removed or replaced while it was open")
+            raise OutboxUnavailableError(f"{moved} was removed or replaced while it was open")
         with self._opening, told(self.path):
             connection = self._connect()
             try:
-                link = _Link(connection, _place(self.path))
+                link = _Link(connection, _files(self.path))
             except OSError as error:
                 connection.close()
                 raise OutboxUnavailableError(f"{self.path} cannot be opened ({error})") from error
@@ -222,15 +244,21 @@ class Database:
         self._own.link = link
         return link
 
-    def _moved(self, link: _Link) -> bool:
-        # SQLite goes on writing to a file that has lost its name, and says that all is well.
-        try:
-            return _place(self.path) != link.place
-        except OSError:
-            return True
+    def _moved(self, link: _Link) -> str:
+        """The file that is gone or another, "" when all are as they were."""
+        # SQLite goes on writing to a file that has lost its name, and says that all is well.  What was
+        # committed last is in the log beside it, and another process cannot know of it without the index.
+        for file, place in zip(link.files, link.places, strict=True):
+            try:
+                if _place(file) == place:
+                    continue
+            except OSError:
+                pass
+            return file
+        return ""
 
     def _drop(self, link: _Link) -> None:
-        self._links.discard(link)
+        # It stays among the links until it is collected: others may be going through them now.
         link.close()
         self._forget()
 
@@ -249,6 +277,12 @@ class Database:
     def after_fork(self) -> None:
         """Let connections be opened again."""
         self._opening.release()
+
+
+def _files(path: str) -> tuple[str, ...]:
+    """The database, its log and the log's index, which stand beside what a link leads to."""
+    real = os.path.realpath(path)
+    return path, f"{real}-wal", f"{real}-shm"
 
 
 def _place(path: str) -> tuple[int, int]:

@@ -90,11 +90,16 @@ def are_current(connection: sqlite3.Connection) -> bool:
     return _version(connection) == len(MIGRATIONS)
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def _version(connection: sqlite3.Connection, *, writing: bool = False) -> int:
     # A table of our own, since user_version may be the user's, whose tables may be in the same file.
     try:
         cursor = connection.cursor()
         cursor.row_factory = None
+        if writing:
+            # So that the transaction writes from its first statement on.  One that has read may write no more
+            # once another has written, and no timeout helps: SQLITE_BUSY_SNAPSHOT in
+            # https://www.sqlite.org/rescode.html
+            cursor.execute("DELETE FROM alarm_dispatch_version WHERE 0")
         (found,) = cursor.execute("SELECT max(version) FROM alarm_dispatch_version").fetchone()
     except sqlite3.OperationalError as error:
         if "no such table" in str(error):
@@ -114,7 +119,7 @@ def ensure_tables(
     ``adopt`` allows it in a file that another application has marked as its own.  Raises
     :class:`~alarm_dispatch.errors.OutboxVersionError` for a newer version's.
     """
-    version = _version(connection)
+    version = _version(connection, writing=True)
     if version > len(MIGRATIONS):
         raise OutboxVersionError(path, version, len(MIGRATIONS))
     if version == len(MIGRATIONS):
@@ -140,6 +145,9 @@ def ensure_tables(
 
 _SETTINGS = (
     "PRAGMA synchronous = FULL",
+    # Without these, macOS leaves in the drive's memory what was to reach the disk; elsewhere they are idle.
+    "PRAGMA fullfsync = 1",
+    "PRAGMA checkpoint_fullfsync = 1",
     "PRAGMA cache_size = -16000",
     "PRAGMA journal_size_limit = 16777216",
     "PRAGMA temp_store = MEMORY",

@@ -65,9 +65,11 @@ class SqliteOutbox(Ledger):
         busy_timeout: float = 5.0,
         must_exist: bool = False,
     ) -> None:
-        self.path = os.fspath(path)
-        if self.path in {"", ":memory:"}:
+        given = os.fsdecode(path)
+        if given in {"", ":memory:"}:
             raise OutboxError("an outbox must be in a file, or a crash would lose it")
+        # A daemon changes its folder, and each thread opens the file for itself.
+        self.path = str(Path(given).absolute())
         self._busy_timeout = busy_timeout
         self._must_exist = must_exist
         self._seqs: dict[str, int] = {}

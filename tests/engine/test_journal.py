@@ -61,6 +61,25 @@ def test_close_gives_time_to_what_submit_has_acknowledged(memory_receiver):
         assert handle.result(timeout=0).ok
 
 
+def test_closing_needs_no_thread_of_the_loops(memory_receiver):
+    """Name lookups that hang may have all of them, for longer than anybody waits for the close."""
+    looked_up = threading.Event()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        hanging = loop.run_in_executor(None, looked_up.wait, 30)
+        async with AsyncDispatcher(
+            transport=memory_receiver(200).transport, outbox=Threaded()
+        ) as dispatcher:
+            assert (await dispatcher.dispatch(numbered(1), to())).ok
+        assert not hanging.done()
+        looked_up.set()
+
+    asyncio.run(main())
+    wait_for_journals()
+
+
 def test_many_threads_submit_while_it_is_closed(memory_receiver):
     """Each is told that it was too late, or has its delivery in the outbox and an end of its handle."""
     outbox = Threaded()

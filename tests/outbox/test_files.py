@@ -222,6 +222,40 @@ def test_a_file_that_is_gone(path, sqlite_outbox, change):
     assert not sqlite_outbox.settle(mine, [ending("c")], now=NOW)
 
 
+@pytest.mark.parametrize("beside", ["-wal", "-shm"])
+def test_a_file_beside_it_that_is_gone(path, sqlite_outbox, beside):
+    """The last commits are in one, and other processes find them by the other: it is told in the same way."""
+    link = path.with_name("link.db")
+    link.symlink_to(path)
+    outbox = SqliteOutbox(link)
+    outbox.enqueue([entry("a")], worker=None, now=NOW)
+    Path(f"{path}{beside}").unlink()
+
+    with pytest.raises(OutboxUnavailableError, match=f"alarms.db{beside} was removed or replaced"):
+        outbox.enqueue([entry("b")], worker=None, now=NOW)
+
+    outbox.enqueue([entry("c")], worker=None, now=NOW)
+    assert statuses(outbox) == {"a": "pending", "c": "pending"}
+    assert in_child(lambda: list(statuses(sqlite_outbox))) == "['a', 'c']"
+    outbox.close()
+
+
+def test_a_process_that_changes_its_folder(tmp_path, monkeypatch):
+    """As a daemon does: the file stays where it was."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    outbox = SqliteOutbox("alarms.db")
+    outbox.enqueue([entry("a")], worker=None, now=NOW)
+
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    outbox.enqueue([entry("b")], worker=None, now=NOW)
+    outbox.close()
+
+    assert statuses(outbox) == {"a": "pending", "b": "pending"}
+    assert not list((tmp_path / "elsewhere").iterdir())
+    outbox.close()
+
+
 def test_a_file_that_goes_while_it_is_written(path, sqlite_outbox):
     """What was written to the lost file is not acknowledged."""
     mine = worker(sqlite_outbox)
@@ -509,9 +543,11 @@ def test_a_lane_that_was_rolled_back(path, sqlite_outbox):
 
 
 def test_every_commit_reaches_the_disk(sqlite_outbox):
-    """Also where SQLite was built to do less."""
+    """Also where SQLite was built to do less, and where the system keeps back what was synced."""
     with sqlite_outbox._database.reading() as connection:
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert connection.execute("PRAGMA fullfsync").fetchone() == (1,)
+        assert connection.execute("PRAGMA checkpoint_fullfsync").fetchone() == (1,)
 
 
 def test_many_held_ones_are_not_all_remembered(sqlite_outbox, monkeypatch):

@@ -276,6 +276,34 @@ def test_a_fork_waits_so_long_for_a_thread(sqlite_outbox, monkeypatch):
     assert statuses(sqlite_outbox) == {"a": "pending"}
 
 
+@needs_fork
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_child_closes_beside_what_a_fork_has_left_there(sqlite_outbox, monkeypatch):
+    """A thread of the parent's holds its connection, and gives it back to nobody in the child."""
+    monkeypatch.setattr(database, "_FORK_PATIENCE", 0.01)
+    inside, forked = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with sqlite_outbox.transaction():
+            inside.set()
+            forked.wait(30)
+
+    def close() -> str:
+        signal.alarm(5)  # it ends the child
+        sqlite_outbox.close()
+        return "closed"
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    inside.wait(10)
+
+    told = in_child(close)
+
+    forked.set()
+    holder.join()
+    assert told == "closed"
+
+
 def test_a_connection_that_is_closed_as_it_is_taken(sqlite_outbox, monkeypatch):
     """A fork came between: another is opened."""
     base = sqlite_outbox._database

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 
 import pytest
 
 from alarm_dispatch import AlarmGroup, Callback
 from alarm_dispatch.alarm_json import read_alarm
 from alarm_dispatch.errors import BuildError, OutboxError, OutboxUnavailableError, OutboxVersionError
-from alarm_dispatch.outbox import LaneKey, SqliteOutbox
+from alarm_dispatch.outbox import LaneKey, SqliteOutbox, sqlite
 
 from ..unit.made import alarm, full_alarm
 from .made import NOW, claimed, entry, statuses, worker
@@ -208,3 +209,80 @@ def test_a_new_outbox_reads_what_was_put(theirs, tmp_path, sqlite_outbox):
 
     assert list(statuses(other)) == list(ids)
     other.close()
+
+
+def _with_autocommit(value):
+    return pytest.param(
+        {"autocommit": value},
+        (),
+        marks=pytest.mark.skipif(sys.version_info < (3, 12), reason="sqlite3 has no autocommit yet"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "first"),
+    [
+        ({}, ()),
+        ({"isolation_level": None}, ()),
+        ({"isolation_level": None}, ("BEGIN",)),
+        ({"isolation_level": "EXCLUSIVE"}, ()),
+        _with_autocommit(True),
+        _with_autocommit(False),
+    ],
+)
+def test_nobody_writes_between_what_it_reads_and_writes(
+    tmp_path, sqlite_outbox, monkeypatch, settings, first
+):
+    """What SQLite would refuse to write then, at once, is written whatever others write."""
+    assert statuses(sqlite_outbox) == {}
+    own = sqlite3.connect(tmp_path / "alarms.db", **settings)
+    for statement in first:
+        own.execute(statement)
+    other = sqlite3.connect(tmp_path / "alarms.db", isolation_level=None, timeout=0)
+    ensured = sqlite.ensure_tables
+
+    def ensure(*arguments, **options):
+        ensured(*arguments, **options)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+
+    monkeypatch.setattr(sqlite, "ensure_tables", ensure)
+
+    ids = sqlite_outbox.put(own, full_alarm(), GROUP)
+    if own.in_transaction:
+        own.commit()
+
+    assert list(statuses(sqlite_outbox)) == list(ids)
+    other.close()
+    own.close()
+
+
+def test_a_transaction_that_has_read_what_is_out_of_date(theirs, sqlite_outbox):
+    """It cannot write any more, whatever it waits for: that says how it is begun."""
+    assert statuses(sqlite_outbox) == {}
+    theirs.execute("BEGIN")
+    assert theirs.execute("SELECT count(*) FROM incident").fetchone() == (0,)
+    sqlite_outbox.enqueue([entry("a")], worker=None, now=NOW)
+
+    with pytest.raises(OutboxUnavailableError, match="begin it with BEGIN IMMEDIATE"):
+        sqlite_outbox.put(theirs, full_alarm(), GROUP)
+    theirs.rollback()
+
+
+@pytest.mark.parametrize("isolation_level", ["", None])
+@pytest.mark.parametrize("what", ["ABORT", "ROLLBACK"])
+def test_what_fails_leaves_no_transaction_open(tmp_path, sqlite_outbox, isolation_level, what):
+    """Where none was; also when SQLite itself has rolled it back, as it does on a full disk."""
+    own = sqlite3.connect(tmp_path / "alarms.db", isolation_level=isolation_level)
+    sqlite_outbox.create(own)
+    own.execute(
+        f"CREATE TRIGGER no BEFORE INSERT ON alarm_dispatch_content BEGIN SELECT raise({what}, 'no'); END"
+    )
+    own.commit()
+
+    with pytest.raises(OutboxError, match=r"alarms\.db: no$"):
+        sqlite_outbox.put(own, full_alarm(), GROUP)
+
+    assert not own.in_transaction
+    assert statuses(sqlite_outbox) == {}
+    own.close()
