@@ -77,21 +77,24 @@ class _Link:
 
     def __attrs_post_init__(self) -> None:
         self.places = tuple(map(_place, self.files))
-        # For a thread that has ended.  Not __del__: in a circle of garbage the connection may be the first to
-        # go, and tell that nobody had closed it.
-        self._end = weakref.finalize(self, _let_go, self.connection, self.process)
+        # For a thread that has ended, and at the end of the process.  Not __del__: in a circle of garbage the
+        # connection may be the first to go, and tell that nobody had closed it.
+        self._end = weakref.finalize(self, _let_go, self.connection, self.lock, self.process)
 
     def close(self) -> None:
         self.closed = True
         self._end()
 
 
-def _let_go(connection: sqlite3.Connection, process: int) -> None:
+def _let_go(connection: sqlite3.Connection, lock: threading.RLock, process: int) -> None:
     """Close a connection; one that a fork left here must stay as it is, even unclosed."""
-    if process == os.getpid():
-        connection.close()
-    else:
+    if process != os.getpid():
         _LEFT_BY_FORKS.append(connection)
+    # When the process ends a thread may be within a statement: closed under it, SQLite would crash.  The
+    # thread itself keeps the connection from being collected.
+    elif lock.acquire(blocking=False):
+        connection.close()
+        lock.release()
 
 
 @contextlib.contextmanager

@@ -156,6 +156,18 @@ def test_closing_from_another_thread(sqlite_outbox):
     assert statuses(sqlite_outbox) == {"a": "pending", "b": "pending"}
 
 
+def test_a_process_ends_beside_a_thread_that_reads(sqlite_outbox):
+    """At the end of the process every connection is let go, but none is closed under a statement."""
+    with sqlite_outbox._database.reading() as connection:
+        at_exit = threading.Thread(target=sqlite_outbox._database._own.link._end)
+        at_exit.start()
+        at_exit.join()
+
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+    connection.close()
+
+
 def test_a_step_that_failed_ends_the_transaction(tmp_path):
     """Whoever goes on after an error in it does not get half of it."""
     outbox = SqliteOutbox(tmp_path / "alarms.db")
