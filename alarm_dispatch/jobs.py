@@ -21,7 +21,7 @@ from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.states import rank_of
 from alarm_dispatch.tickets import Ticket
 
-__all__ = ["Job", "JobState", "Preparation"]
+__all__ = ["Job", "JobState", "Preparation", "Unbuilt"]
 
 _ONCE = RetrySchedule(attempts=1)
 
@@ -121,6 +121,17 @@ class Job:
         )
 
 
+@define(eq=False)
+class Unbuilt:
+    """A delivery that its format could not build, so that it has failed before it was a job.
+
+    ``entry`` is what an outbox keeps of it, as a dead letter; None where there is no outbox.
+    """
+
+    delivery: Delivery
+    entry: Entry | None = None
+
+
 @attrs.frozen(kw_only=True)
 class Preparation:
     """Makes jobs, with a dispatcher's settings; it does no I/O and may be used from any thread.
@@ -134,8 +145,8 @@ class Preparation:
     new_id: Callable[[], str]
     keeps: bool = False
 
-    def alarm(self, alarm: Alarm, group: AlarmGroup) -> tuple[Ticket, list[Job | Delivery]]:
-        """A job for each of the group's callbacks; a failed delivery where none can be built.
+    def alarm(self, alarm: Alarm, group: AlarmGroup) -> tuple[Ticket, list[Job | Unbuilt]]:
+        """A job for each of the group's callbacks, save where none can be built.
 
         Raises TypeError when the arguments are not an alarm and a group.
         """
@@ -150,13 +161,24 @@ class Preparation:
         ]
         if self.keeps:
             content = dump_alarm(alarm)
-            for item in prepared:
+            for item, callback in zip(prepared, group.callbacks, strict=True):
+                delivery_id = item.delivery_id if isinstance(item, Job) else item.delivery.id
+                entry = Entry(
+                    id=delivery_id,
+                    lane=LaneKey(group.name, callback.name),
+                    alarm_id=alarm.id,
+                    level=level,
+                    content=content,
+                    created_at=now,
+                )
                 if isinstance(item, Job):
-                    item.kept = Kept(_entry(item, group, content, now))
+                    item.kept = Kept(entry)
+                else:
+                    item.entry = entry
         return ticket, prepared
 
-    def stored(self, entry: Entry, group: AlarmGroup, callback: Callback) -> Job | Delivery:
-        """The job of a delivery that was in an outbox; a failed delivery where it can no longer be built."""
+    def stored(self, entry: Entry, group: AlarmGroup, callback: Callback) -> Job | Unbuilt:
+        """The job of a delivery that was in an outbox, if it can still be built."""
         ticket = Ticket(entry.alarm_id, group.name, 1)
 
         def build(callback: Callback, context: BuildContext) -> tuple[Payload, str, DeliveryRules]:
@@ -176,7 +198,7 @@ class Preparation:
 
         return build
 
-    def verification(self, callback: Callback) -> tuple[Ticket, Job | Delivery]:
+    def verification(self, callback: Callback) -> tuple[Ticket, Job | Unbuilt]:
         """The job that verifies a callback's URL: one attempt, by the format's own rules for it.
 
         Raises TypeError when the argument is not a callback.
@@ -201,7 +223,7 @@ class Preparation:
         ticket: Ticket,
         index: int,
         build: _Build,
-    ) -> Job | Delivery:
+    ) -> Job | Unbuilt:
         try:
             context = BuildContext(session_id=delivery_id, now=now, url=callback.url)
             payload, method, rules = build(callback, context)
@@ -220,27 +242,18 @@ class Preparation:
                 index=index,
             )
         except Exception as error:  # noqa: BLE001 - a format that raises fails its own delivery only
-            return Delivery(
-                id=delivery_id,
-                alarm_id=alarm_id,
-                callback=callback,
-                status=DeliveryStatus.FAILED,
-                error=error,
+            return Unbuilt(
+                Delivery(
+                    id=delivery_id,
+                    alarm_id=alarm_id,
+                    callback=callback,
+                    status=DeliveryStatus.FAILED,
+                    error=error,
+                )
             )
 
 
 _Build = Callable[[Callback, BuildContext], tuple[Payload, str, DeliveryRules]]
-
-
-def _entry(job: Job, group: AlarmGroup, content: bytes, now: datetime) -> Entry:
-    return Entry(
-        id=job.delivery_id,
-        lane=LaneKey(group.name, job.callback.name),
-        alarm_id=job.alarm_id,
-        level=job.level,
-        content=content,
-        created_at=now,
-    )
 
 
 def _check_kind(value: object, kind: type, name: str) -> None:

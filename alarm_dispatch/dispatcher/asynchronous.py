@@ -19,7 +19,7 @@ from alarm_dispatch.dispatcher.settings import (
 from alarm_dispatch.engine import DispatcherStats, Engine
 from alarm_dispatch.errors import DispatcherClosedError, OutboxError, WrongThreadError
 from alarm_dispatch.handles import AsyncHandle
-from alarm_dispatch.jobs import Job
+from alarm_dispatch.jobs import Job, Unbuilt
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.tickets import Ticket
 
@@ -73,7 +73,7 @@ class AsyncDispatcher(DispatcherSettings):
             await self._put(engine, ticket, prepared)
         return AsyncHandle(ticket)
 
-    async def _put(self, engine: Engine, ticket: Ticket, prepared: list[Job | Delivery]) -> None:
+    async def _put(self, engine: Engine, ticket: Ticket, prepared: list[Job | Unbuilt]) -> None:
         on_disk: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def tell(error: OutboxError | None) -> None:
@@ -127,7 +127,8 @@ class AsyncDispatcher(DispatcherSettings):
     async def drain(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - the interface
         """Wait until every delivery is settled, retries included; False when ``timeout`` seconds were over.
 
-        Further submits are taken meanwhile, and waited for as well.  Raises
+        Further submits are taken meanwhile, and waited for as well.  With an outbox it waits until that has
+        nothing unsettled for the groups that are served, whoever put it: fallbacks and replays too.  Raises
         :class:`~alarm_dispatch.errors.InvalidFieldError` for a timeout that is none.
         """
         check_timeout(timeout, "drain.timeout", optional=True)

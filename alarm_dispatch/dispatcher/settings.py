@@ -11,7 +11,6 @@ import attrs
 from alarm_dispatch.callbacks import AlarmGroup, Overrides, check_transport
 from alarm_dispatch.clock import Clock, SystemClock
 from alarm_dispatch.confirmation import ConfirmationLike, confirmed_by
-from alarm_dispatch.delivery import Delivery
 from alarm_dispatch.dispatcher.ids import DeliveryIds
 from alarm_dispatch.engine import Engine, EngineSettings, Hook
 from alarm_dispatch.engine.backlog import Backlog
@@ -19,7 +18,7 @@ from alarm_dispatch.engine.durable import DurableEngine
 from alarm_dispatch.engine.keeping import LEASE, KeepingSettings
 from alarm_dispatch.errors import InvalidFieldError, OutboxError
 from alarm_dispatch.exchange import Transport
-from alarm_dispatch.jobs import Job, Preparation
+from alarm_dispatch.jobs import Job, Preparation, Unbuilt
 from alarm_dispatch.limits import DEFAULT_MAX_RETRY_AFTER, Circuit, as_circuit
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox.base import Outbox
@@ -113,7 +112,7 @@ class DispatcherSettings:
             return Engine(self._settings)
         return DurableEngine(self._settings, self._keeping)
 
-    def _prepared(self, alarm: Alarm, group: AlarmGroup) -> tuple[Ticket, list[Job | Delivery]]:
+    def _prepared(self, alarm: Alarm, group: AlarmGroup) -> tuple[Ticket, list[Job | Unbuilt]]:
         """What there is to do for an alarm."""
         found = self._preparation.alarm(alarm, group)
         if self._keeping is not None:
@@ -185,16 +184,16 @@ def _checked_clock(clock: Clock | None) -> Clock:
 
 
 def enter(
-    engine: Engine, ticket: Ticket, prepared: Iterable[Job | Delivery], *, at_once: bool = False
+    engine: Engine, ticket: Ticket, prepared: Iterable[Job | Unbuilt], *, at_once: bool = False
 ) -> None:
     """Hand jobs to the engine; what could not be built is settled at once.
 
     ``at_once`` is for what waits for no other: the verification of a URL.
     """
     for index, item in enumerate(prepared):
-        if isinstance(item, Delivery):
-            engine.settle_unbuilt(item)
-            ticket.settle(index, item)
+        if isinstance(item, Unbuilt):
+            engine.settle_unbuilt(item.delivery)
+            ticket.settle(index, item.delivery)
         elif at_once:
             engine.add_now(item)
         else:
@@ -204,34 +203,32 @@ def enter(
 def enter_kept(
     engine: Engine,
     ticket: Ticket,
-    prepared: Sequence[Job | Delivery],
+    prepared: Sequence[Job | Unbuilt],
     *,
     stored: Callable[[OutboxError | None], object] = lambda _: None,
     told: Callable[[OutboxError | None], object] = lambda _: None,
 ) -> None:
-    """Put jobs into the engine's outbox; ``stored`` is told, on any thread, when they are on disk or why not.
+    """Put deliveries into the engine's outbox; ``stored`` is told, on any thread, when it is done or why not.
 
-    ``told`` is told the same on the engine's loop.  What could not be built is settled then; when nothing
-    could be written, everything is, as failed.
+    ``told`` is told the same on the engine's loop.  What could not be built is settled then, and the outbox
+    has it as a dead letter; when nothing could be written, everything is settled as failed.
     """
 
     def then(error: OutboxError | None) -> None:
         told(error)
         for index, item in enumerate(prepared):
-            if isinstance(item, Delivery):
-                engine.settle_unbuilt(item)
-                ticket.settle(index, item)
+            if isinstance(item, Unbuilt):
+                engine.settle_unbuilt(item.delivery)
+                ticket.settle(index, item.delivery)
             elif error is not None:
                 refused = item.settled(error)
                 engine.settle_unbuilt(refused)
                 ticket.settle(index, refused)
 
+    assert isinstance(engine, DurableEngine)  # noqa: S101 - for mypy: others have nothing to keep
     jobs = [item for item in prepared if isinstance(item, Job)]
-    if jobs and isinstance(engine, DurableEngine):
-        engine.put(jobs, stored, then)
-    else:
-        then(None)
-        stored(None)
+    unbuilt = [item for item in prepared if isinstance(item, Unbuilt)]
+    engine.put(jobs, unbuilt, stored, then)
 
 
 def close_timeout(error_type: type[BaseException] | None, normal: float) -> float:

@@ -111,7 +111,8 @@ class Dispatcher(DispatcherSettings):
     def drain(self, timeout: float | None = None) -> bool:
         """Wait until every delivery is settled, retries included; False when ``timeout`` seconds were over.
 
-        Further submits are taken meanwhile, and waited for as well.  Raises
+        Further submits are taken meanwhile, and waited for as well.  With an outbox it waits until that has
+        nothing unsettled for the groups that are served, whoever put it: fallbacks and replays too.  Raises
         :class:`~alarm_dispatch.errors.InvalidFieldError` for a timeout that is none.
         """
         check_timeout(timeout, "drain.timeout", optional=True)

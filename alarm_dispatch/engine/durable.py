@@ -15,10 +15,12 @@ from alarm_dispatch.engine.settings import EngineSettings
 from alarm_dispatch.engine.window import Share
 from alarm_dispatch.errors import DispatcherClosedError, OutboxError
 from alarm_dispatch.exchange import Attempt
-from alarm_dispatch.jobs import Job, JobState
+from alarm_dispatch.jobs import Job, JobState, Unbuilt
 
 __all__ = ["DurableEngine"]
 
+# Seconds between two looks at whether anything is left in the outbox, when that is waited for.
+_TO_LOOK = 0.05
 # Seconds in which the last records are written, when the dispatcher is closed.
 _LAST_RECORDS = 5.0
 
@@ -43,6 +45,7 @@ class DurableEngine(Engine):
     def put(
         self,
         jobs: Sequence[Job],
+        unbuilt: Sequence[Unbuilt],
         stored: Callable[[OutboxError | None], object],
         then: Callable[[OutboxError | None], object],
     ) -> None:
@@ -60,7 +63,7 @@ class DurableEngine(Engine):
             then(error)
             self._wake_if_empty()
 
-        self._keeper.put(jobs, stored, placed)
+        self._keeper.put(jobs, unbuilt, stored, placed)
 
     def add(self, job: Job) -> None:
         """Serve a job that was put and is ours."""
@@ -233,6 +236,18 @@ class DurableEngine(Engine):
             self.put_off(one)
         if not lane.pending:
             self._queues.rest(lane, self._loop.time())
+
+    async def drain(self, timeout: float | None) -> bool:  # noqa: ASYNC109 - the engine's
+        """Wait until nothing is unsettled, here and in the outbox's lanes that are served."""
+        until = None if timeout is None else self._loop.time() + timeout
+        while await super().drain(None if until is None else max(0.0, until - self._loop.time())):
+            # A delivery that died may have put its fallback there, and others put what we are to send.
+            if self._closing or not await self._keeper.has_pending():
+                return True
+            if until is not None and self._loop.time() >= until:
+                return False
+            await asyncio.sleep(_TO_LOOK)
+        return False
 
     async def close(self, timeout: float) -> None:  # noqa: ASYNC109 - the engine's
         """The same; what was put just now is due too, and more is not taken out of the outbox."""

@@ -149,6 +149,11 @@ class Intake:
         self._looked()
         self._look_in(0.0 if self._ask_again else wait)
 
+    def ask_for_pending(self, then: Callable[[bool | OutboxError], object]) -> None:
+        """Tell whether anything is unsettled in the lanes that are served; not after the journal's end."""
+        lanes = [*self._gone, *(lane for lane, _ in self._settings.lanes())]
+        self._journal.ask(lambda _worker, _now: self._outbox.has_pending(lanes), then)
+
     # -- tidying up
 
     def _tidy(self) -> None:

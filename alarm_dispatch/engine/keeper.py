@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from alarm_dispatch.delivery import DeliveryStatus
+from alarm_dispatch.delivery import Delivery, DeliveryStatus
 from alarm_dispatch.engine.followed import STORED_AS, End, Followed
 from alarm_dispatch.engine.intake import Intake
 from alarm_dispatch.engine.journal import Journal
 from alarm_dispatch.errors import OutboxError
 from alarm_dispatch.exchange import Attempt
-from alarm_dispatch.jobs import Job, JobState, Kept
-from alarm_dispatch.outbox.base import Ending, Held, Retry, StoredStatus
+from alarm_dispatch.jobs import Job, JobState, Kept, Unbuilt
+from alarm_dispatch.outbox.base import Ending, Entry, Held, Retry, StoredStatus
 from alarm_dispatch.redaction import presentable
 
 if TYPE_CHECKING:
@@ -72,29 +72,34 @@ class Keeper:
     def put(
         self,
         jobs: Sequence[Job],
+        unbuilt: Sequence[Unbuilt],
         stored: Callable[[OutboxError | None], object],
         then: Callable[[OutboxError | None], object],
     ) -> None:
-        """Put jobs in, and give those that are ours to send to the engine.
+        """Put deliveries in, give the jobs that are ours to send to the engine, and bury the others.
 
         ``stored`` is called on any thread when they are on disk, or with the error why they are not; then
         ``then`` on the loop, before the engine has them.
         """
+        buried = [entry for one in unbuilt if (entry := one.entry) is not None]
 
         def place(held: Sequence[bool] | OutboxError) -> None:
             if isinstance(held, OutboxError):
                 then(held)
                 return
             then(None)
-            for job, ours in zip(jobs, held, strict=True):
+            for job, ours in zip(jobs, held, strict=False):
                 if ours and not self._ended:
                     self._ours[job.delivery_id] = job
                     self._engine.add(job)
                 else:
                     self._follow(job)
+            for one, entry, ours in zip(unbuilt, buried, held[len(jobs) :], strict=True):
+                if ours:  # else whoever holds its alarm finds the same, when it is its turn
+                    self._write(self._burial(entry, _told_of(one.delivery)), lambda _: None)
             self._engine.tell_all()
 
-        self._journal.put([_kept(job).entry for job in jobs], stored, place)
+        self._journal.put([*(_kept(job).entry for job in jobs), *buried], stored, place)
 
     # -- what is told
 
@@ -202,13 +207,7 @@ class Keeper:
     def _bury(self, held: Held, reason: str, job: Job | None) -> None:
         """Make a dead letter of what cannot be sent; it stands in nobody's way then."""
         _log.warning("delivery %s in the outbox cannot be sent: %s", held.entry.id, reason)
-        ending = Ending(
-            id=held.entry.id,
-            status=StoredStatus.DEAD,
-            number=held.number,
-            error=reason,
-            fallback=() if held.unreadable else self._settings.fallback(held.entry),
-        )
+        ending = self._burial(held.entry, reason, number=held.number, fallback=not held.unreadable)
 
         def then(ours: bool | None) -> None:
             if job is None:
@@ -220,6 +219,15 @@ class Keeper:
                 self._follow(job)
 
         self._write(ending, then)
+
+    def _burial(self, entry: Entry, reason: str, *, number: int = 0, fallback: bool = True) -> Ending:
+        return Ending(
+            id=entry.id,
+            status=StoredStatus.DEAD,
+            number=number,
+            error=reason,
+            fallback=self._settings.fallback(entry) if fallback else (),
+        )
 
     # -- what others have
 
@@ -248,6 +256,22 @@ class Keeper:
         if not self._ended:
             for job in self._engine.withdraw():
                 self.gone(job)
+
+    async def has_pending(self) -> bool:
+        """Whether the outbox has anything that is not settled for us, as far as it can be told.
+
+        When there may be, it is looked for.  Not after :meth:`finish`.
+        """
+        told: asyncio.Future[bool] = self._loop.create_future()
+
+        def tell(found: bool | OutboxError) -> None:
+            if not told.done():
+                told.set_result(found is not False)
+
+        self._intake.ask_for_pending(tell)
+        if pending := await told:
+            self._intake.look_soon()
+        return pending
 
     # -- the end
 
@@ -281,3 +305,7 @@ def _told(job: Job, error: BaseException | None) -> str:
         return ""
     # A transport's exception may name the URL, and no secret goes into the file.
     return presentable(f"{type(error).__name__}: {error}", job.callback.url, job.headers)
+
+
+def _told_of(delivery: Delivery) -> str:
+    return presentable(delivery.outcome, delivery.callback.url, delivery.callback.headers)

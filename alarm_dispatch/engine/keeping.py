@@ -101,7 +101,7 @@ class KeepingSettings:
         if known is None:
             return f"group {lane.group!r} has no callback of the name {lane.callback!r} any more"
         item = self._preparation.stored(held.entry, *known)
-        return item if isinstance(item, Job) else item.outcome
+        return item if isinstance(item, Job) else item.delivery.outcome
 
     def fallback(self, entry: Entry) -> tuple[Entry, ...]:
         """What is put when this delivery is dead; nothing for a group that had the alarm before."""

@@ -270,6 +270,10 @@ class Outbox(Protocol):
         """All lanes that have a delivery, and perhaps others that once had one."""
         ...
 
+    def has_pending(self, lanes: Collection[LaneKey]) -> bool:
+        """Whether any delivery of these lanes is not settled, whoever holds it."""
+        ...
+
     def list(
         self, wanted: Filter | None = None, /, **fields: Unpack[FilterFields]
     ) -> Iterator[StoredDelivery]:

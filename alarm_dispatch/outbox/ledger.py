@@ -61,6 +61,14 @@ class Ledger:
         with self._database.reading() as connection:
             return self._lanes.known(connection.cursor())
 
+    def has_pending(self, lanes: Collection[LaneKey]) -> bool:
+        """Whether any delivery of these lanes is not settled, whoever holds it."""
+        with self._database.reading() as connection:
+            cursor = connection.cursor()
+            numbers = tolerant_json(list(self._lanes.numbers(cursor, lanes).values()))
+            (found,) = cursor.execute(ledger_sql.HAS_PENDING, {"lanes": numbers}).fetchone()
+        return bool(found)
+
     def list(
         self, wanted: Filter | None = None, /, **fields: Unpack[FilterFields]
     ) -> Iterator[StoredDelivery]:

@@ -12,6 +12,7 @@ from alarm_dispatch.outbox.sql import ANSWER, WITH_CONTENT
 __all__ = [
     "COUNT_SETTLED",
     "DEAD_IDS",
+    "HAS_PENDING",
     "LAST_SEQ",
     "OLDEST_SETTLED",
     "REMEMBER_LAST",
@@ -68,6 +69,13 @@ def lower_bound(where: str) -> str:
         )
     """  # noqa: S608 - made of constants
 
+
+HAS_PENDING = """
+    SELECT EXISTS (
+        SELECT 1 FROM json_each(:lanes) AS l
+        WHERE EXISTS (SELECT 1 FROM alarm_dispatch_delivery AS d WHERE d.lane = l.value AND d.status = 0)
+    )
+"""
 
 DEAD_IDS = """
     SELECT CAST(json_group_array(d.id) AS BLOB) FROM alarm_dispatch_delivery AS d

@@ -236,6 +236,11 @@ class MemoryOutbox:
         with self._lock:
             return {row.entry.lane for row in self._rows.values()}
 
+    def has_pending(self, lanes: Collection[LaneKey]) -> bool:
+        """Whether any delivery of these lanes is not settled, whoever holds it."""
+        with self._lock:
+            return any(row.pending and row.entry.lane in lanes for row in self._rows.values())
+
     def list(
         self, wanted: Filter | None = None, /, **fields: Unpack[FilterFields]
     ) -> Iterator[StoredDelivery]:

@@ -45,7 +45,7 @@ class Disk:
     def unplug(self) -> None:
         """Nothing can be read either."""
         self.fill()
-        self.faults.update(dict.fromkeys(("list", "lanes", "trim"), FULL))
+        self.faults.update(dict.fromkeys(("list", "has_pending", "lanes", "trim"), FULL))
 
     def free(self) -> None:
         """All is well again."""
@@ -55,7 +55,7 @@ class Disk:
 # They are looked for on the class when something is asked whether it is an outbox.
 for _name in ("transaction", "join", "extend", "leave", "enqueue", "claim", "retry_at", "settle", "lanes"):
     setattr(Disk, _name, property(lambda self, name=_name: self.__getattr__(name)))
-for _name in ("list", "replay", "purge", "trim", "close"):
+for _name in ("list", "has_pending", "replay", "purge", "trim", "close"):
     setattr(Disk, _name, property(lambda self, name=_name: self.__getattr__(name)))
 
 

@@ -16,7 +16,7 @@ from alarm_dispatch.outbox import Claim, Entry, LaneKey
 from alarm_dispatch.testing import MemoryOutbox, MemoryReceiver
 
 from ..dispatch.alarms import event_alarm, numbered
-from .kept import SCHEDULE, URL, states, step, stored, to
+from .kept import SCHEDULE, URL, Disk, states, step, stored, to
 
 ONCE = RetrySchedule(attempts=1)
 
@@ -207,24 +207,99 @@ def test_what_cannot_be_built_any_more_is_dead(virtual_clock, memory_receiver):
     assert "this format is no more" in stored(outbox)[1].error
 
 
-def test_an_alarm_that_no_format_can_build_is_not_put(virtual_clock, memory_receiver):
-    """Its delivery fails at once, as without an outbox."""
+def test_what_no_format_can_build_is_a_dead_letter(virtual_clock, memory_receiver):
+    """Its delivery fails at once, as without an outbox, and its fallback is told."""
     outbox, receiver = MemoryOutbox(), memory_receiver(200)
-    both = AlarmGroup("oncall", callbacks=[Callback(URL, format="blueking"), callback("a")])
+    unfit = Callback(f"{URL}?key=hush-hush", format="blueking", fallback="others")
+    both = to(unfit, callback("a"))
+    groups = [to(callback("b"), name="others"), to(unfit, name="alone"), both]
 
     async def main() -> None:
         async with AsyncDispatcher(
-            transport=receiver.transport, clock=virtual_clock, outbox=outbox
+            transport=receiver.transport, clock=virtual_clock, outbox=outbox, groups=groups
         ) as dispatcher:
-            alone = await dispatcher.dispatch(event_alarm(), to(both.callbacks[0], name="alone"))
+            alone = await dispatcher.dispatch(event_alarm(), groups[1])
             report = await dispatcher.dispatch(event_alarm(), both)
             assert [one.deliveries[0].status for one in (alone, report)] == ["failed", "failed"]
             assert report.deliveries[1].ok
+            assert await dispatcher.drain()
             assert dispatcher._backlog.count == 0
+            assert (dispatcher.stats().failed, dispatcher.stats().delivered) == (2, 3)
 
     virtual_clock.run(main())
 
-    assert states(outbox) == ["delivered"]
+    assert sorted(states(outbox)) == ["dead", "dead", "delivered", "delivered", "delivered"]
+    dead = [one for one in stored(outbox) if one.status == "dead"]
+    assert all("blueking has no payload" in one.error and not one.attempts for one in dead)
+    assert {one.entry.origin for one in stored(outbox)} - {""} == {one.entry.id for one in dead}
+
+
+def test_what_cannot_be_built_behind_anothers_is_left_to_it(virtual_clock):
+    """Whoever holds the alarm finds the same, when it is its turn."""
+    outbox = MemoryOutbox()
+    receiver = MemoryReceiver("delay:2:200", now=virtual_clock.now)
+
+    class Unfit(tencent.Format):
+        def build(self, alarm: Any, context: Any) -> Any:
+            if alarm.duration:
+                raise RuntimeError("only the first")
+            return super().build(alarm, context)
+
+    group = to(attrs.evolve(callback("a"), format=Unfit()))
+
+    async def main() -> None:
+        settings = {"transport": receiver.transport, "clock": virtual_clock, "outbox": outbox}
+        async with AsyncDispatcher(**settings) as one, AsyncDispatcher(**settings) as other:
+            await one.submit(step(1, 0), group)
+            report = await other.dispatch(step(1, 1), group)
+            assert not report.ok
+            assert states(outbox) == ["pending", "pending"]
+            assert await one.drain()
+
+    virtual_clock.run(main())
+
+    assert states(outbox) == ["delivered", "dead"]
+
+
+def test_what_cannot_be_built_on_a_full_disk(virtual_clock):
+    """Each is told why it failed."""
+    disk = Disk(MemoryOutbox())
+    receiver = MemoryReceiver()
+
+    async def main() -> None:
+        async with AsyncDispatcher(
+            transport=receiver.transport, clock=virtual_clock, outbox=disk, hooks=[told.append]
+        ) as dispatcher:
+            disk.fill()
+            with pytest.raises(OutboxError, match="the disk is full"):
+                await dispatcher.submit(event_alarm(), to(Callback(URL, format="blueking"), callback("a")))
+            disk.free()
+
+    told: list[Any] = []
+    virtual_clock.run(main())
+
+    assert ["UnsupportedAlarmError" in told[0].outcome, "disk is full" in told[1].outcome] == [True, True]
+    assert states(disk.outbox) == []
+
+
+def test_draining_waits_for_what_is_in_the_outbox(virtual_clock):
+    """Deliveries that others put, and fallbacks; with a timeout it tells that they are not settled."""
+    outbox = MemoryOutbox()
+    scripts = {"https://a.example/": "delay:5:500"}
+    receiver = MemoryReceiver("200", scripts=scripts, now=virtual_clock.now)
+    groups = [to(callback("a", fallback="others")), to(callback("b"), name="others")]
+    left_behind(virtual_clock, outbox, to(callback("a")), numbered(1))
+
+    async def main() -> None:
+        async with AsyncDispatcher(
+            transport=receiver.transport, clock=virtual_clock, outbox=outbox, groups=groups
+        ) as dispatcher:
+            assert not await dispatcher.drain(timeout=0)
+            assert not await dispatcher.drain(timeout=1)
+            assert await dispatcher.drain(timeout=20)
+            assert states(outbox) == ["dead", "delivered"]
+
+    virtual_clock.run(main())
 
 
 def test_no_secret_of_an_error_is_written(virtual_clock):

@@ -562,7 +562,7 @@ def test_one_that_is_too_old_is_not_superseded_as_well(virtual_clock, slow):
             slow()
         ends = [(await handle.result(timeout=0)).deliveries[0].status for handle in handles]
         assert ends == ["delivered", "failed", "delivered"]
-        assert await dispatcher.drain(timeout=0)
+        assert dispatcher._backlog.count == 0
         await dispatcher.close(timeout=0)
 
     virtual_clock.run(main())

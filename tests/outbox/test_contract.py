@@ -745,6 +745,21 @@ def test_it_tells_its_lanes(outbox):
     assert set(outbox.lanes()) == {LANE, OTHER}
 
 
+def test_it_tells_whether_anything_is_pending(outbox):
+    """In these lanes, and whoever holds it; a lane that was never heard of has nothing."""
+    mine = worker(outbox)
+    outbox.enqueue([entry("a"), entry("b", lane=OTHER)], worker=mine, now=NOW)
+    never = LaneKey("never", "heard of")
+    assert outbox.has_pending([LANE])
+    assert not outbox.has_pending([never])
+    assert not outbox.has_pending([])
+
+    outbox.settle(mine, [ending("a")], now=NOW)
+
+    assert not outbox.has_pending([LANE, never])
+    assert outbox.has_pending([LANE, OTHER])
+
+
 def test_a_claim_tells_when_it_was_replayed_last(outbox):
     """So that its age counts from then."""
     mine = worker(outbox, lasts=1e6)
