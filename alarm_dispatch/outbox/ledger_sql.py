@@ -11,13 +11,13 @@ from alarm_dispatch.outbox.sql import ANSWER, WITH_CONTENT
 
 __all__ = [
     "COUNT_SETTLED",
-    "DEAD_IDS",
     "LAST_SEQ",
     "OLDEST_SETTLED",
     "REMEMBER_LAST",
     "REMOVE",
     "REMOVE_CONTENT",
     "conditions",
+    "dead_ids",
     "list_page",
     "lower_bound",
     "replay",
@@ -69,10 +69,12 @@ def lower_bound(where: str) -> str:
     """  # noqa: S608 - made of constants
 
 
-DEAD_IDS = """
-    SELECT CAST(json_group_array(d.id) AS BLOB) FROM alarm_dispatch_delivery AS d
-    WHERE d.id IN (SELECT value FROM json_each(:ids)) AND d.status = 2
-"""
+def dead_ids(where: str) -> str:
+    """The ids of the dead rows."""
+    return f"""
+        SELECT CAST(json_group_array(d.id) AS BLOB) FROM alarm_dispatch_delivery AS d
+        WHERE d.status = 2 AND {where}
+    """  # noqa: S608 - made of constants
 
 
 def replay(where: str, *, limited: bool) -> str:
