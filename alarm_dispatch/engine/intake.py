@@ -63,7 +63,7 @@ class Intake:
         self._ask_again = False
         # Lanes that gave something when they were asked last, so that there may be more.
         self._more: set[LaneKey] = set()
-        self._failing = False
+        self._failing = self._untidy = False
         self._next_look: asyncio.TimerHandle | None = None
         self._next_tidy: asyncio.TimerHandle | None = None
         self._stopped = False
@@ -156,6 +156,11 @@ class Intake:
         self._journal.ask(lambda _worker, now: self._outbox.trim(now=now), self._tidied)
 
     def _tidied(self, more: bool | OutboxError) -> None:
+        if not isinstance(more, OutboxError):
+            self._untidy = False
+        elif not self._untidy and not self._failing:  # a file that cannot be read at all is told of already
+            _log.warning("the outbox cannot remove what is kept no longer; that is tried again: %s", more)
+            self._untidy = True
         if not self._stopped:
             wait = _TIDY_MORE if more is True else _TIDY
             self._next_tidy = self._loop.call_later(wait, self._tidy)

@@ -56,8 +56,8 @@ def told(path: str) -> Iterator[None]:
         code &= 0xFF
         if code in _UNAVAILABLE:
             raise OutboxUnavailableError(f"{path} {_UNAVAILABLE[code]} ({error})") from error
-        if code in _CORRUPT:
-            raise OutboxCorruptError(f"{path} {_CORRUPT[code]} ({error})") from error
+        if code in _CORRUPT or "no such table" in str(error):  # somebody has dropped one of ours
+            raise OutboxCorruptError(f"{path} {_CORRUPT.get(code, 'is damaged')} ({error})") from error
         raise OutboxError(f"{path}: {error}") from error
 
 

@@ -12,7 +12,7 @@ from alarm_dispatch.errors import BacklogFullError
 from alarm_dispatch.testing import MemoryOutbox, MemoryReceiver
 
 from ..dispatch.alarms import numbered
-from .kept import Disk, states, to
+from .kept import FULL, Disk, states, to
 
 ROOM = 64
 
@@ -221,6 +221,24 @@ def test_more_to_remove_is_removed_soon(virtual_clock, memory_receiver, monkeypa
     assert len(times) == 22
     assert times[0] == 10
     assert times[20] - times[0] == pytest.approx(2)
+
+
+def test_a_trim_that_fails_is_told_once(virtual_clock, memory_receiver, caplog):
+    """Until it works again, or the file would grow unnoticed."""
+    disk = Disk(MemoryOutbox())
+
+    async def main() -> None:
+        async with AsyncDispatcher(
+            transport=memory_receiver(200).transport, clock=virtual_clock, outbox=disk
+        ):
+            for faults in ({"trim": FULL}, {}, {"trim": FULL}):
+                disk.faults = faults
+                await asyncio.sleep(30)
+
+    virtual_clock.run(main())
+
+    told = f"the outbox cannot remove what is kept no longer; that is tried again: {FULL}"
+    assert caplog.messages == [told, told]
 
 
 def test_nothing_more_is_taken_while_it_is_closed(virtual_clock, many):
