@@ -174,14 +174,6 @@ def check_number(value: Any, field: str) -> Number:
     return value
 
 
-def check_at_least(value: Any, field: str, least: int = 0, *, whole: bool = False) -> None:
-    """Nothing for a finite number, or a whole one, of at least that, else :class:`InvalidFieldError`."""
-    if whole and (isinstance(value, bool) or not isinstance(value, int)):
-        raise InvalidFieldError(field, f"must be an integer, not {value!r}")
-    if check_number(value, field) < least:
-        raise InvalidFieldError(field, f"must be at least {least}, not {value!r}")
-
-
 def check_kind(value: Any, kinds: tuple[type, ...], field: str) -> None:
     """Nothing for an object of one of these classes, else :class:`InvalidFieldError`."""
     if not isinstance(value, kinds):
@@ -248,6 +240,14 @@ def number(*, optional: bool = False) -> _Validator:
             check_number(value, _name(instance, attribute))
 
     return validate
+
+
+def check_at_least(value: Any, field: str, least: int = 0, *, whole: bool = False) -> None:
+    """Nothing for a number of at least ``least``, else :class:`InvalidFieldError`."""
+    if whole and (isinstance(value, bool) or not isinstance(value, int)):
+        raise InvalidFieldError(field, f"must be an integer, not {value!r}")
+    if check_number(value, field) < least:
+        raise InvalidFieldError(field, f"must be at least {least}, not {value!r}")
 
 
 def non_negative(*, optional: bool = False, whole: bool = False, least: int = 0) -> _Validator:

@@ -156,11 +156,13 @@ class Intake:
         self._journal.ask(lambda _worker, now: self._outbox.trim(now=now), self._tidied)
 
     def _tidied(self, more: bool | OutboxError) -> None:
-        if not isinstance(more, OutboxError):
-            self._untidy = False
-        elif not self._untidy and not self._failing:  # a file that cannot be read at all is told of already
-            _log.warning("the outbox cannot remove what is kept no longer; that is tried again: %s", more)
+        if isinstance(more, OutboxError):
+            # Else a file that grows for ever would be the first to tell.
+            if not self._untidy and not self._failing:
+                _log.warning("the outbox cannot be tidied up now; that is tried again: %s", more)
             self._untidy = True
+        else:
+            self._untidy = False
         if not self._stopped:
             wait = _TIDY_MORE if more is True else _TIDY
             self._next_tidy = self._loop.call_later(wait, self._tidy)

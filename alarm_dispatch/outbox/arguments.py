@@ -5,39 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 import attrs
 
 from alarm_dispatch.errors import InvalidFieldError, NotReplayableError, OutboxError
 from alarm_dispatch.outbox.base import Filter, FilterFields, StoredStatus
-from alarm_dispatch.values import check_at_least, check_aware_time, check_kind
+from alarm_dispatch.values import check_aware_time, check_kind
 
-__all__ = ["Retention", "check_connection", "chosen", "file_name", "retention", "to_replay", "unreplayable"]
-
-Retention: TypeAlias = tuple[tuple[float, int], tuple[float, int]]
-"""How many seconds, and how many of them, the settled ones stay, and the dead ones."""
-
-# As good as for ever, and within what SQLite counts to in microseconds.
-_LONGEST = 1e12
-_MOST = 2**62
-
-
-def retention(keep_settled: float, max_settled: int, keep_dead: float, max_dead: int) -> Retention:
-    """These options together.
-
-    Raises :class:`~alarm_dispatch.errors.InvalidFieldError`.
-    """
-    seconds = {"keep_settled": keep_settled, "keep_dead": keep_dead}
-    counts = {"max_settled": max_settled, "max_dead": max_dead}
-    for name, value in seconds.items():
-        check_at_least(value, name)
-    for name, count in counts.items():
-        check_at_least(count, name, whole=True)
-    return (
-        (min(keep_settled, _LONGEST), min(max_settled, _MOST)),
-        (min(keep_dead, _LONGEST), min(max_dead, _MOST)),
-    )
+__all__ = ["check_connection", "chosen", "file_name", "to_replay", "unreplayable"]
 
 
 def file_name(path: str | os.PathLike[str]) -> str:
@@ -50,12 +26,14 @@ def file_name(path: str | os.PathLike[str]) -> str:
         given = os.fsdecode(path)
         os.fsencode(given)
     except TypeError:
-        raise InvalidFieldError("path", f"must be text or a path, not {type(path).__name__}") from None
+        raise InvalidFieldError(
+            "SqliteOutbox.path", f"must be text or a path, not {type(path).__name__}"
+        ) from None
     except UnicodeEncodeError as error:
         told = f"has a lone surrogate at position {error.start}; no file can have that name"
-        raise InvalidFieldError("path", told) from None
+        raise InvalidFieldError("SqliteOutbox.path", told) from None
     if "\0" in given:
-        raise InvalidFieldError("path", "has a NUL in it, which no file's name may have")
+        raise InvalidFieldError("SqliteOutbox.path", "has a NUL in it, which no file's name may have")
     if given in {"", ":memory:"}:
         raise OutboxError("an outbox must be in a file, or a crash would lose it")
     return given

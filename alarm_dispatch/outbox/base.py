@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import enum
-import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import NamedTuple, Protocol, TypedDict, Unpack, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypedDict, Unpack, runtime_checkable
 
 from attrs import field, frozen
 
@@ -28,6 +27,10 @@ __all__ = [
     "StoredDelivery",
     "StoredStatus",
 ]
+
+
+# More than any store holds: a limit beyond that is none.
+_MOST = 2**62
 
 
 class StoredStatus(enum.StrEnum):
@@ -154,14 +157,19 @@ def _ids(value: Iterable[str] | str | None) -> tuple[str, ...] | None:
     given: object = value
     if isinstance(given, bytes) or not isinstance(given, Iterable):
         raise InvalidFieldError("Filter.ids", f"must be ids, not {type(given).__name__}")
-    return tuple(map(_id, itertools.count(), value))
+    return tuple(value)
 
 
-def _id(index: int, value: object) -> str:
-    name = f"Filter.ids[{index}]"
-    if isinstance(value, StoredDelivery):
-        raise InvalidFieldError(name, "is a StoredDelivery; give its entry.id")
-    return check_text(value, name)
+def _limit(value: int | None) -> int | None:
+    return None if isinstance(value, int) and value > _MOST else value
+
+
+def _texts(_instance: Filter, _attribute: Any, value: tuple[str, ...] | None) -> None:
+    for index, item in enumerate(value or ()):
+        given: object = item
+        if isinstance(given, StoredDelivery):
+            raise InvalidFieldError(f"Filter.ids[{index}]", "is a StoredDelivery; give its entry.id")
+        check_text(item, f"Filter.ids[{index}]")
 
 
 @frozen(kw_only=True)
@@ -174,14 +182,16 @@ class Filter:
     Raises :class:`~alarm_dispatch.errors.InvalidFieldError`.
     """
 
-    ids: tuple[str, ...] | None = field(default=None, converter=_ids)
+    ids: tuple[str, ...] | None = field(default=None, converter=_ids, validator=_texts)
     group: str | None = field(default=None, validator=text(optional=True))
     callback: str | None = field(default=None, validator=text(optional=True))
     alarm_id: str | None = field(default=None, validator=text(optional=True))
     status: StoredStatus | None = field(default=None, converter=_status)
     since: datetime | None = field(default=None, validator=aware_time(optional=True))
     before: datetime | None = field(default=None, validator=aware_time(optional=True))
-    limit: int | None = field(default=None, validator=non_negative(optional=True, whole=True, least=1))
+    limit: int | None = field(
+        default=None, converter=_limit, validator=non_negative(optional=True, whole=True, least=1)
+    )
 
 
 class FilterFields(TypedDict, total=False):

@@ -11,7 +11,7 @@ from typing import Any, Unpack
 
 from alarm_dispatch.json_text import tolerant_json
 from alarm_dispatch.outbox import ledger_sql, sql
-from alarm_dispatch.outbox.arguments import Retention, chosen, to_replay, unreplayable
+from alarm_dispatch.outbox.arguments import chosen, to_replay, unreplayable
 from alarm_dispatch.outbox.base import Filter, FilterFields, LaneKey, StoredDelivery
 from alarm_dispatch.outbox.database import Database
 from alarm_dispatch.outbox.putting import LaneNumbers, answer
@@ -44,7 +44,9 @@ class Ledger:
     ``keep`` is how many seconds, and how many of them, the settled ones stay, and the dead ones.
     """
 
-    def __init__(self, database: Database, lanes: LaneNumbers, keep: Retention) -> None:
+    def __init__(
+        self, database: Database, lanes: LaneNumbers, keep: tuple[tuple[float, int], tuple[float, int]]
+    ) -> None:
         self._database = database
         self._lanes = lanes
         self._keep = keep

@@ -15,7 +15,7 @@ from alarm_dispatch.errors import OutboxError, OutboxUnavailableError
 from alarm_dispatch.json_text import tolerant_json
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox import sql
-from alarm_dispatch.outbox.arguments import check_connection, file_name, retention
+from alarm_dispatch.outbox.arguments import check_connection, file_name
 from alarm_dispatch.outbox.base import Claim, Ending, Entry, LaneKey, Retry
 from alarm_dispatch.outbox.batches import rounds, worker_number
 from alarm_dispatch.outbox.database import Database, saved, told
@@ -27,6 +27,7 @@ from alarm_dispatch.outbox.putting import (
     filled,
     put_entries,
 )
+from alarm_dispatch.outbox.retention import retention
 from alarm_dispatch.outbox.rows import STATUS_CODES, attempt_line, microseconds, moment, plain_text
 from alarm_dispatch.outbox.schema import ensure_tables, set_up
 from alarm_dispatch.values import check_at_least, check_kind
@@ -70,8 +71,8 @@ class SqliteOutbox(Ledger):
         busy_timeout: float = 5.0,
         must_exist: bool = False,
     ) -> None:
-        check_at_least(busy_timeout, "busy_timeout")
-        check_kind(must_exist, (bool,), "must_exist")
+        check_at_least(busy_timeout, "SqliteOutbox.busy_timeout")
+        check_kind(must_exist, (bool,), "SqliteOutbox.must_exist")
         # A daemon changes its folder, and each thread opens the file for itself.
         self.path = str(Path(file_name(path)).absolute())
         self._busy_timeout = min(busy_timeout, _LONGEST_WAIT)
@@ -80,7 +81,13 @@ class SqliteOutbox(Ledger):
         super().__init__(
             Database(self.path, self._connect, self._forget),
             LaneNumbers(),
-            retention(keep_settled, max_settled, keep_dead, max_dead),
+            retention(
+                type(self).__name__,
+                keep_settled=keep_settled,
+                keep_dead=keep_dead,
+                max_settled=max_settled,
+                max_dead=max_dead,
+            ),
         )
 
     def __repr__(self) -> str:

@@ -12,7 +12,7 @@ from typing import Unpack
 from attrs import define
 
 from alarm_dispatch.exchange import Attempt
-from alarm_dispatch.outbox.arguments import chosen, retention, to_replay, unreplayable
+from alarm_dispatch.outbox.arguments import chosen, to_replay, unreplayable
 from alarm_dispatch.outbox.base import (
     Claim,
     Ending,
@@ -25,6 +25,7 @@ from alarm_dispatch.outbox.base import (
     StoredDelivery,
     StoredStatus,
 )
+from alarm_dispatch.outbox.retention import retention
 from alarm_dispatch.values import check_aware_time
 
 __all__ = ["MemoryOutbox"]
@@ -87,7 +88,13 @@ class MemoryOutbox:
         max_settled: int = 100_000,
         max_dead: int = 100_000,
     ) -> None:
-        self._keep = retention(keep_settled, max_settled, keep_dead, max_dead)
+        self._keep = retention(
+            type(self).__name__,
+            keep_settled=keep_settled,
+            keep_dead=keep_dead,
+            max_settled=max_settled,
+            max_dead=max_dead,
+        )
         self._lock = threading.RLock()
         self._rows: dict[str, _Row] = {}
         self._leases: dict[str, tuple[datetime, datetime]] = {}

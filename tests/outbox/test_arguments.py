@@ -216,10 +216,10 @@ def test_put_refuses_what_submit_refuses(sqlite_outbox):
 )
 def test_what_is_kept_is_checked(tmp_path, options, told):
     """When it is given, as a trim is long after; for both outboxes."""
-    for make in (lambda: SqliteOutbox(tmp_path / "alarms.db", **options), lambda: MemoryOutbox(**options)):
+    for kind, path in ((SqliteOutbox, [tmp_path / "alarms.db"]), (MemoryOutbox, [])):
         with pytest.raises(InvalidFieldError) as raised:
-            make()
-        assert str(raised.value) == told
+            kind(*path, **options)
+        assert str(raised.value) == f"{kind.__name__}.{told}"
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_other_options_are_checked(path, options, told):
     with pytest.raises(InvalidFieldError) as raised:
         SqliteOutbox(path, **options)
 
-    assert str(raised.value) == told
+    assert str(raised.value) == f"SqliteOutbox.{told}"
 
 
 @pytest.mark.parametrize("path", [str, Path, lambda path: str(path).encode()])

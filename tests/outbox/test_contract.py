@@ -540,6 +540,7 @@ def _filled(outbox):
         ({"limit": 2}, "cd"),
         ({"limit": 1, "status": "dead"}, "c"),
         ({"limit": 9}, "abcd"),
+        ({"limit": 10**30}, "abcd"),
         ({"group": "unknown"}, ""),
         ({"status": "dead", "alarm_id": "x", "group": "night"}, "c"),
     ],
