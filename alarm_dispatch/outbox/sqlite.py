@@ -18,7 +18,7 @@ from alarm_dispatch.outbox import sql
 from alarm_dispatch.outbox.arguments import check_connection, file_name
 from alarm_dispatch.outbox.base import Claim, Ending, Entry, LaneKey, Retry
 from alarm_dispatch.outbox.batches import rounds, worker_number
-from alarm_dispatch.outbox.database import Database, saved, told
+from alarm_dispatch.outbox.database import Database, same_file, saved, told
 from alarm_dispatch.outbox.ledger import Ledger, rows_of
 from alarm_dispatch.outbox.putting import (
     LaneNumbers,
@@ -178,7 +178,7 @@ class SqliteOutbox(Ledger):
         cursor = connection.cursor()
         cursor.row_factory = None
         theirs = next(row[2] for row in cursor.execute("PRAGMA database_list") if row[1] in {"main", b"main"})
-        if not theirs or not _same_file(os.fsdecode(theirs), self.path):
+        if not theirs or not same_file(os.fsdecode(theirs), self.path):
             shown = os.fsdecode(theirs) or "no file"
             raise OutboxError(f"the connection is to {shown}, and the outbox is {self.path}")
 
@@ -345,10 +345,3 @@ class SqliteOutbox(Ledger):
         if len(self._seqs) + len(seqs) > _REMEMBERED:
             self._seqs = {}
         self._seqs.update(seqs)
-
-
-def _same_file(one: str, other: str) -> bool:
-    try:
-        return Path(one).samefile(other)
-    except FileNotFoundError:  # SQLite makes a file when it is first used
-        return Path(one).resolve() == Path(other).resolve()
