@@ -18,7 +18,15 @@ from alarm_dispatch.limits import Circuit, Rate, as_circuit, as_rate
 from alarm_dispatch.redaction import redact_headers, redact_url
 from alarm_dispatch.schedule import RetrySchedule
 
-__all__ = ["DEFAULT_LIMIT", "AlarmGroup", "Callback", "Overrides", "check_transport", "effective_rules"]
+__all__ = [
+    "DEFAULT_LIMIT",
+    "AlarmGroup",
+    "Callback",
+    "Overrides",
+    "check_distinct",
+    "check_transport",
+    "effective_rules",
+]
 
 DEFAULT_LIMIT = 8
 """Requests in flight to one callback, unless it says otherwise."""
@@ -191,6 +199,19 @@ class AlarmGroup(Overrides):
             raise InvalidFieldError(
                 "AlarmGroup.callbacks", "is empty; an alarm group needs at least one callback"
             )
+
+
+def check_distinct(group: AlarmGroup, field: str) -> None:
+    """Nothing when an outbox can tell the group's callbacks apart.
+
+    Else :class:`~alarm_dispatch.errors.InvalidFieldError` on ``field``.
+    """
+    names: set[str] = set()
+    for callback in group.callbacks:
+        if callback.name in names:
+            told = "has callbacks of one name, which the outbox could not tell apart; give each a name"
+            raise InvalidFieldError(f"{field}.callbacks[{callback.name!r}]", told)
+        names.add(callback.name)
 
 
 def effective_rules(callback: Callback, group: AlarmGroup, defaults: Overrides) -> DeliveryRules:

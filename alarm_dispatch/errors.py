@@ -253,14 +253,19 @@ class OutboxVersionError(OutboxError):
 
 
 class NotReplayableError(OutboxError):
-    """Deliveries that were to be replayed are unknown or not dead; ``ids`` are theirs, none was replayed."""
+    """Deliveries that were to be replayed are unknown or not dead; ``ids`` are theirs, none was replayed.
 
-    def __init__(self, ids: Iterable[str]) -> None:
+    ``narrowed`` says that more than ids were given, which they have to match as well.
+    """
+
+    def __init__(self, ids: Iterable[str], narrowed: bool = False) -> None:
         self.ids: tuple[str, ...] = tuple(ids)
-        super().__init__(f"no dead delivery has the id {', '.join(map(repr, self.ids))}")
+        self.narrowed = narrowed
+        which = "dead delivery that matches" if narrowed else "dead delivery"
+        super().__init__(f"no {which} has the id {', '.join(map(repr, self.ids))}")
 
-    def __reduce__(self) -> tuple[type[NotReplayableError], tuple[tuple[str, ...]]]:
-        return type(self), (self.ids,)
+    def __reduce__(self) -> tuple[type[NotReplayableError], tuple[tuple[str, ...], bool]]:
+        return type(self), (self.ids, self.narrowed)
 
 
 class WrongThreadError(AlarmDispatchError, RuntimeError):

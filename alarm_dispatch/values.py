@@ -17,6 +17,9 @@ __all__ = [
     "JsonValue",
     "Number",
     "aware_time",
+    "check_at_least",
+    "check_aware_time",
+    "check_kind",
     "check_number",
     "check_text",
     "enum_member",
@@ -171,6 +174,24 @@ def check_number(value: Any, field: str) -> Number:
     return value
 
 
+def check_kind(value: Any, kinds: tuple[type, ...], field: str) -> None:
+    """Nothing for an object of one of these classes, else :class:`InvalidFieldError`."""
+    if not isinstance(value, kinds):
+        raise InvalidFieldError(field, f"must be a {_told(kinds)}, not {type(value).__name__}")
+
+
+def check_aware_time(value: Any, field: str) -> None:
+    """Nothing for an aware datetime, else :class:`InvalidFieldError`."""
+    if not isinstance(value, datetime):
+        raise InvalidFieldError(field, f"must be an aware datetime, not {type(value).__name__}")
+    if value.utcoffset() is None:
+        raise InvalidFieldError(
+            field, f"is a naive datetime ({value.isoformat()}); give it a zone, for example tzinfo=UTC"
+        )
+    if not _EARLIEST <= value <= _LATEST:
+        raise InvalidFieldError(field, "must lie between 0001-01-02 and 9999-12-30 UTC")
+
+
 def _name(instance: object, attribute: attrs.Attribute[Any]) -> str:
     return f"{type(instance).__name__}.{attribute.name}"
 
@@ -221,17 +242,20 @@ def number(*, optional: bool = False) -> _Validator:
     return validate
 
 
+def check_at_least(value: Any, field: str, least: int = 0, *, whole: bool = False) -> None:
+    """Nothing for a number of at least ``least``, else :class:`InvalidFieldError`."""
+    if whole and (isinstance(value, bool) or not isinstance(value, int)):
+        raise InvalidFieldError(field, f"must be an integer, not {value!r}")
+    if check_number(value, field) < least:
+        raise InvalidFieldError(field, f"must be at least {least}, not {value!r}")
+
+
 def non_negative(*, optional: bool = False, whole: bool = False, least: int = 0) -> _Validator:
     """A validator for a number that is at least ``least``; ``whole`` asks for an int."""
 
     def validate(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if optional and value is None:
-            return
-        field = _name(instance, attribute)
-        if whole and (isinstance(value, bool) or not isinstance(value, int)):
-            raise InvalidFieldError(field, f"must be an integer, not {value!r}")
-        if check_number(value, field) < least:
-            raise InvalidFieldError(field, f"must be at least {least}, not {value!r}")
+        if not (optional and value is None):
+            check_at_least(value, _name(instance, attribute), least, whole=whole)
 
     return validate
 
@@ -244,10 +268,8 @@ def instance(*kinds: type, optional: bool = False) -> _Validator:
     """A validator for an object of one of these classes."""
 
     def validate(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if not isinstance(value, kinds) and not (optional and value is None):
-            raise InvalidFieldError(
-                _name(instance, attribute), f"must be a {_told(kinds)}, not {type(value).__name__}"
-            )
+        if not (optional and value is None):
+            check_kind(value, kinds, _name(instance, attribute))
 
     return validate
 
@@ -257,11 +279,7 @@ def instances(kind: type) -> _Validator:
 
     def validate(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
         for index, item in enumerate(value):
-            if not isinstance(item, kind):
-                raise InvalidFieldError(
-                    f"{_name(instance, attribute)}[{index}]",
-                    f"must be a {_told((kind,))}, not {type(item).__name__}",
-                )
+            check_kind(item, (kind,), f"{_name(instance, attribute)}[{index}]")
 
     return validate
 
@@ -270,17 +288,8 @@ def aware_time(*, optional: bool = False) -> _Validator:
     """A validator for an aware datetime."""
 
     def validate(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if optional and value is None:
-            return
-        field = _name(instance, attribute)
-        if not isinstance(value, datetime):
-            raise InvalidFieldError(field, f"must be an aware datetime, not {type(value).__name__}")
-        if value.utcoffset() is None:
-            raise InvalidFieldError(
-                field, f"is a naive datetime ({value.isoformat()}); give it a zone, for example tzinfo=UTC"
-            )
-        if not _EARLIEST <= value <= _LATEST:
-            raise InvalidFieldError(field, "must lie between 0001-01-02 and 9999-12-30 UTC")
+        if not (optional and value is None):
+            check_aware_time(value, _name(instance, attribute))
 
     return validate
 

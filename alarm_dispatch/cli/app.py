@@ -128,7 +128,8 @@ def _send(
 
     With --outbox a delivery is on disk before it is sent.  After a crash or Ctrl-C the command "worker", or
     the next "send" to the same group, goes on with what is not settled; it finds the callbacks by the group's
-    name, so name one with --groups.
+    name, so name one with --groups.  With --url the group is called by the format and the redacted URL, which
+    no worker's file has: only the next "send" to the same URL goes on.
     """
     storm = {name: given.pop(name) for name in ("many", "in_flight", "backlog")}
     source, storm_only = (

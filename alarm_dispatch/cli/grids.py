@@ -17,6 +17,7 @@ __all__ = [
     "Column",
     "Grid",
     "Line",
+    "Names",
     "Part",
     "Row",
     "attempt_line",
@@ -37,7 +38,19 @@ Part: TypeAlias = str | tuple[str, str]
 """A text, or a text and its style."""
 
 Line: TypeAlias = tuple[Part, ...]
-Row: TypeAlias = tuple[Part, ...]
+
+
+@frozen
+class Names:
+    """Names with a slash between each two.
+
+    Where there is too little room, each has a line of its own, and what is too long is cut in its middle.
+    """
+
+    names: tuple[str, ...]
+
+
+Row: TypeAlias = tuple[Part | Names, ...]
 
 STYLES = {
     Verdict.CONFIRMED: "green",

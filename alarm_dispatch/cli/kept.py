@@ -31,7 +31,8 @@ def worker_command(**given: Any) -> int:
     It sends the deliveries of the file's groups until Ctrl-C or SIGTERM, and then ends with exit code 0; what
     is not settled stays in the outbox.  Several workers may share an outbox.  The file is made if there is
     none.  Standard output gets one line when it is ready, standard error the counts now and then and each
-    delivery that failed for good.
+    delivery that failed for good.  It also names, at the start and at the end, the groups that have something
+    pending and are not in the file of groups: what is theirs waits until somebody serves them.
     """
     return worker.run(**given)
 
@@ -40,7 +41,7 @@ def worker_command(**given: Any) -> int:
 def outbox_group() -> None:
     """Look at an outbox, replay what failed, remove what is old.
 
-    A TIME is ISO 8601 with an offset, or an age such as 30min, 12h or 7d.
+    A TIME is ISO 8601 with an offset, or an age such as 30min, 12h or 7d; its units are s, min, h, d and w.
     """
 
 
@@ -61,7 +62,8 @@ outbox_group.result_callback()(leave)
 def _list(**given: Any) -> int:
     """List deliveries in the order in which they were put.
 
-    With --json each line is one delivery.
+    The age is counted from when a delivery was put.  A long name is cut in its middle where the terminal is
+    narrow.  With --json each line is one delivery, with nothing cut.
     """
     return outbox.list_stored(**given)
 

@@ -8,16 +8,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task
 from rich.table import Table
 from rich.text import Text
 
 from alarm_dispatch.cli.escaping import json_text, printable
-from alarm_dispatch.cli.grids import Grid, Line, Part
+from alarm_dispatch.cli.grids import Grid, Line, Names, Part
 
 __all__ = ["Screen", "print_json"]
+
+# Columns that a name keeps, however little room there is.
+_LEAST = 8
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
@@ -30,6 +35,35 @@ def _text(*parts: Part) -> Text:
     # Never rich's markup: a "[red]" in a receiver's answer is text like any other.
     styled = ((part, "") if isinstance(part, str) else part for part in parts)
     return Text.assemble(*((printable(text), style) for text, style in styled))
+
+
+class _Names:
+    """Draws names in the room that there is."""
+
+    def __init__(self, names: Names) -> None:
+        self._lines = [printable(name) for name in names.names]
+        self._whole = " / ".join(self._lines)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        longest = cell_len(self._whole)
+        return Measurement(min(longest, _LEAST), longest)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if cell_len(self._whole) <= options.max_width:
+            yield Text(self._whole)
+            return
+        *above, last = self._lines
+        for name in above:
+            yield Text(f"{_cut(name, options.max_width - 2)} /")
+        yield Text(_cut(last, options.max_width))
+
+
+def _cut(text: str, width: int) -> str:
+    """The text with its middle left out where it is too wide."""
+    if cell_len(text) <= width:
+        return text
+    end = set_cell_size(text[::-1], width // 2).rstrip()[::-1]
+    return f"{set_cell_size(text, (width - 1) - width // 2).rstrip()}…{end}"
 
 
 def _table(grid: Grid) -> Table:
@@ -45,7 +79,7 @@ def _table(grid: Grid) -> Table:
         )
     for section in grid.sections:
         for row in section:
-            table.add_row(*map(_text, row))
+            table.add_row(*(_Names(part) if isinstance(part, Names) else _text(part) for part in row))
         table.add_section()
     return table
 

@@ -13,6 +13,7 @@ from alarm_dispatch.cli.grids import (
     Column,
     Grid,
     Line,
+    Names,
     Row,
     attempts_section,
     first_start,
@@ -54,7 +55,7 @@ def _row(stored: StoredDelivery, now: datetime) -> Row:
         (str(stored.status), _STATUS_STYLES[stored.status]),
         str(len(stored.attempts)),
         entry.alarm_id,
-        f"{entry.lane.group} / {entry.lane.callback}",
+        Names(tuple(entry.lane)),
         _why(stored),
     )
 

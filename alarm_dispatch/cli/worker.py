@@ -21,7 +21,7 @@ from alarm_dispatch.cli.screen import Screen
 from alarm_dispatch.cli.tally import statuses_told, verdicts_told
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
 from alarm_dispatch.dispatcher import AsyncDispatcher
-from alarm_dispatch.errors import DispatcherClosedError
+from alarm_dispatch.errors import DispatcherClosedError, OutboxError
 from alarm_dispatch.exchange import Attempt, Transport, Verdict
 from alarm_dispatch.outbox import Outbox, StoredStatus
 
@@ -39,8 +39,10 @@ def run(*, outbox: str, groups: str, until_empty: bool = False, transport: str =
     carrier = transport_named(transport)
     with opened(outbox, must_exist=False) as store:
         work = _Work(store, served, until_empty=until_empty)
+        work.tell_unserved(groups)
         with asyncio.Runner(loop_factory=loop_factory(transport)) as runner:
             runner.run(work.serve(carrier, outbox))
+        work.tell_unserved(groups)
     work.sum_up()
     return 0
 
@@ -86,11 +88,10 @@ class _Work:
         return True
 
     def _nothing_pending(self) -> bool:
-        return not any(
-            stored
-            for group in self.groups
-            for stored in self.outbox.list(group=group.name, status=StoredStatus.PENDING, limit=1)
-        )
+        return not any(self._is_pending(group.name) for group in self.groups)
+
+    def _is_pending(self, group: str) -> bool:
+        return any(True for _ in self.outbox.list(group=group, status=StoredStatus.PENDING, limit=1))
 
     # -- what is seen of it
 
@@ -102,6 +103,16 @@ class _Work:
             return
         with self._screen.bar() as draw:
             yield lambda: draw(self.statuses.total(), None, self._counts())
+
+    def tell_unserved(self, groups_file: str) -> None:
+        """Print the names of groups that have something pending and are not ours, if there are any."""
+        # A callback that is gone from a group of ours is: what it has is made a dead letter.
+        ours = {group.name for group in self.groups}
+        with contextlib.suppress(OutboxError):  # what cannot be read is told by those who need it
+            others = sorted({lane.group for lane in self.outbox.lanes()} - ours)
+            if unserved := ", ".join(filter(self._is_pending, others)):
+                told = f"Pending, and not sent here as {groups_file} has no such group: "
+                self._screen.line(told, (unserved, "yellow"))
 
     def _tell_changes(self) -> None:
         now = time.monotonic()

@@ -185,6 +185,9 @@ class Keeper:
             # present name, if nobody has sent it meanwhile.
             self._retaken[held.entry.id] = held
             return
+        if not held.unreadable:
+            for end in self._followed.strangers(held.entry):
+                self._engine.end_followed(end)
         job = self._followed.pop(held.entry.id)
         known = job is not None
         found = held.unreadable or job or self._settings.job(held)

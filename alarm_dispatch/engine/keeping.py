@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from alarm_dispatch.callbacks import AlarmGroup, Callback
+from alarm_dispatch.callbacks import AlarmGroup, Callback, check_distinct
 from alarm_dispatch.clock import Clock
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.jobs import Job, Preparation
@@ -63,17 +63,14 @@ class KeepingSettings:
             self._add(group)
 
     def _check(self, group: AlarmGroup, known: Iterable[str]) -> None:
-        names: set[str] = set()
+        field = f"groups[{group.name!r}]"
+        check_distinct(group, field)
         for callback in group.callbacks:
-            field = f"groups[{group.name!r}].callbacks[{callback.name!r}]"
-            if callback.name in names:
-                told = "has callbacks of one name, which the outbox could not tell apart; give each a name"
-                raise InvalidFieldError(field, told)
-            names.add(callback.name)
             if callback.fallback is not None and callback.fallback not in known:
                 others = ", ".join(map(repr, known))
                 raise InvalidFieldError(
-                    field, f"names the fallback {callback.fallback!r}, which is none of: {others}"
+                    f"{field}.callbacks[{callback.name!r}]",
+                    f"names the fallback {callback.fallback!r}, which is none of: {others}",
                 )
 
     def _add(self, group: AlarmGroup) -> None:

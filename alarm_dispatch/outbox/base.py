@@ -6,13 +6,13 @@ import enum
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import NamedTuple, Protocol, TypedDict, Unpack, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypedDict, Unpack, runtime_checkable
 
 from attrs import field, frozen
 
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Attempt
-from alarm_dispatch.values import aware_time, enum_member, non_negative
+from alarm_dispatch.values import aware_time, check_text, enum_member, non_negative, text
 
 __all__ = [
     "Claim",
@@ -26,9 +26,11 @@ __all__ = [
     "Retry",
     "StoredDelivery",
     "StoredStatus",
-    "chosen",
-    "to_replay",
 ]
+
+
+# More than any store holds: a limit beyond that is none.
+_MOST = 2**62
 
 
 class StoredStatus(enum.StrEnum):
@@ -150,27 +152,46 @@ def _status(value: StoredStatus | str | None) -> StoredStatus | None:
 
 
 def _ids(value: Iterable[str] | str | None) -> tuple[str, ...] | None:
-    return (value,) if isinstance(value, str) else None if value is None else tuple(value)
+    if value is None or isinstance(value, str):
+        return None if value is None else (value,)
+    given: object = value
+    if isinstance(given, bytes) or not isinstance(given, Iterable):
+        raise InvalidFieldError("Filter.ids", f"must be ids, not {type(given).__name__}")
+    return tuple(value)
+
+
+def _limit(value: int | None) -> int | None:
+    return None if isinstance(value, int) and value > _MOST else value
+
+
+def _texts(_instance: Filter, _attribute: Any, value: tuple[str, ...] | None) -> None:
+    for index, item in enumerate(value or ()):
+        given: object = item
+        if isinstance(given, StoredDelivery):
+            raise InvalidFieldError(f"Filter.ids[{index}]", "is a StoredDelivery; give its entry.id")
+        check_text(item, f"Filter.ids[{index}]")
 
 
 @frozen(kw_only=True)
 class Filter:
-    """Which stored deliveries: all that match everything that is given.
+    """Which stored deliveries: all that match everything that is given; None is not given.
 
-    ``since`` and ``before`` are aware times of their creation, the first included; ``limit`` is how many at
-    most, the newest ones.
+    ``ids`` is one id, or several; ``group`` and ``callback`` are names.  ``since`` and ``before`` are aware
+    times of their creation, the first included; ``limit``, at least 1, is how many at most, the newest ones.
 
     Raises :class:`~alarm_dispatch.errors.InvalidFieldError`.
     """
 
-    ids: tuple[str, ...] | None = field(default=None, converter=_ids)
-    group: str | None = None
-    callback: str | None = None
-    alarm_id: str | None = None
+    ids: tuple[str, ...] | None = field(default=None, converter=_ids, validator=_texts)
+    group: str | None = field(default=None, validator=text(optional=True))
+    callback: str | None = field(default=None, validator=text(optional=True))
+    alarm_id: str | None = field(default=None, validator=text(optional=True))
     status: StoredStatus | None = field(default=None, converter=_status)
     since: datetime | None = field(default=None, validator=aware_time(optional=True))
     before: datetime | None = field(default=None, validator=aware_time(optional=True))
-    limit: int | None = field(default=None, validator=non_negative(optional=True, whole=True))
+    limit: int | None = field(
+        default=None, converter=_limit, validator=non_negative(optional=True, whole=True, least=1)
+    )
 
 
 class FilterFields(TypedDict, total=False):
@@ -184,27 +205,6 @@ class FilterFields(TypedDict, total=False):
     since: datetime | None
     before: datetime | None
     limit: int | None
-
-
-def chosen(wanted: Filter | None, fields: FilterFields) -> Filter:
-    """The filter itself, or the one of these fields; TypeError when both are given."""
-    if wanted is None:
-        return Filter(**fields)
-    if fields:
-        raise TypeError("give a filter or its fields, not both")
-    return wanted
-
-
-def to_replay(wanted: Filter | Iterable[str] | str | None, every: bool, fields: FilterFields) -> Filter:
-    """What a call of ``replay`` means; nothing given is an error, as all would be a costly misunderstanding.
-
-    Raises :class:`~alarm_dispatch.errors.InvalidFieldError`.
-    """
-    if wanted is not None and not isinstance(wanted, Filter):
-        return chosen(None, {**fields, "ids": wanted})
-    if wanted is None and not fields and not every:
-        raise InvalidFieldError("replay", "say which: ids, a filter, or all=True")
-    return chosen(wanted, fields)
 
 
 @runtime_checkable
@@ -294,11 +294,13 @@ class Outbox(Protocol):
     ) -> int:
         """Let dead deliveries be sent again under their ids, from a fresh schedule; how many they are.
 
-        They are chosen by ids, by a filter or its fields, or all of them.  They go behind what is unsettled
-        of their alarms.  Without ``now`` it is the system's time.
+        They are chosen by ids, by a filter or its fields, or all of them; only ``all=True`` means all.  They
+        go behind what is unsettled of their alarms.  Without ``now`` it is the system's time.
 
-        Raises :class:`~alarm_dispatch.errors.NotReplayableError`, which names the ids that are unknown or
-        not dead, and then replays none.  Without ``ids`` it is about the dead ones among those that match.
+        Raises :class:`~alarm_dispatch.errors.NotReplayableError`, which names the ids that are unknown, not
+        dead, or do not match the rest, and then replays none.  Without ``ids`` it is about the dead ones
+        among those that match.  Raises :class:`~alarm_dispatch.errors.InvalidFieldError` when nothing says
+        which, and for a status that is not dead.
         """
         ...
 

@@ -9,13 +9,14 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Unpack
 
-from alarm_dispatch.errors import NotReplayableError
 from alarm_dispatch.json_text import tolerant_json
 from alarm_dispatch.outbox import ledger_sql, sql
-from alarm_dispatch.outbox.base import Filter, FilterFields, LaneKey, StoredDelivery, chosen, to_replay
+from alarm_dispatch.outbox.arguments import chosen, to_replay, unreplayable
+from alarm_dispatch.outbox.base import Filter, FilterFields, LaneKey, StoredDelivery
 from alarm_dispatch.outbox.database import Database
 from alarm_dispatch.outbox.putting import LaneNumbers, answer
 from alarm_dispatch.outbox.rows import Row, microseconds, replay_line
+from alarm_dispatch.values import check_aware_time
 
 __all__ = ["Ledger", "rows_of"]
 
@@ -114,20 +115,22 @@ class Ledger:
         """Let dead deliveries be sent again under their ids, from a fresh schedule; how many they are.
 
         ``outbox.replay("5f…")``, ``outbox.replay(ids)``, ``outbox.replay(since=yesterday)``,
-        ``outbox.replay(all=True)``.  They go behind what is unsettled of their alarms, and attempts are
-        counted on.  Without ``now`` it is the system's time.
+        ``outbox.replay(all=True)``; nothing else means all.  They go behind what is unsettled of their
+        alarms, and attempts are counted on.  Without ``now`` it is the system's time.
 
-        Raises :class:`~alarm_dispatch.errors.NotReplayableError`, which names the ids that are unknown or
-        not dead, and then replays none.
+        Raises :class:`~alarm_dispatch.errors.NotReplayableError`, which names the ids that are unknown, not
+        dead, or do not match the rest, and then replays none; and
+        :class:`~alarm_dispatch.errors.InvalidFieldError` when nothing says which, and for a status that is
+        not dead.
         """
-        chosen_ones = to_replay(wanted, all, fields)
+        chosen_ones = to_replay(wanted, all, now, fields)
         where, parameters = ledger_sql.conditions(chosen_ones)
         time = microseconds(now or datetime.now(UTC))
         with self._step() as cursor:
             ids = chosen_ones.ids
             wrong: Iterable[str] = ()
             if ids is not None:
-                dead = set(answer(cursor, ledger_sql.DEAD_IDS, {"ids": tolerant_json(ids)}))
+                dead = set(answer(cursor, ledger_sql.dead_ids(where), parameters))
                 wrong = [one for one in dict.fromkeys(ids) if one not in dead]
             count = 0
             if not wrong:
@@ -142,11 +145,15 @@ class Ledger:
                 cursor.execute(sql.NEW_HEADS_AFTER, {"after": last, "worker": 0, "now": time})
         # Only now: within another transaction this is no reason to give all of it up.
         if wrong:
-            raise NotReplayableError(wrong)
+            raise unreplayable(chosen_ones, wrong)
         return count
 
     def purge(self, before: datetime) -> int:
-        """Remove what was settled before that time, dead letters too; how many that was."""
+        """Remove what was settled before that aware time, dead letters too; how many that was.
+
+        Raises :class:`~alarm_dispatch.errors.InvalidFieldError` for what is no aware time.
+        """
+        check_aware_time(before, "purge.before")
         count = 0
         for dead in (False, True):
             while removed := self._remove(dead, microseconds(before), _STEP):

@@ -11,7 +11,6 @@ from alarm_dispatch.outbox.sql import ANSWER, WITH_CONTENT
 
 __all__ = [
     "COUNT_SETTLED",
-    "DEAD_IDS",
     "HAS_PENDING",
     "LAST_SEQ",
     "OLDEST_SETTLED",
@@ -19,6 +18,7 @@ __all__ = [
     "REMOVE",
     "REMOVE_CONTENT",
     "conditions",
+    "dead_ids",
     "list_page",
     "lower_bound",
     "replay",
@@ -77,10 +77,13 @@ HAS_PENDING = """
     )
 """
 
-DEAD_IDS = """
-    SELECT CAST(json_group_array(d.id) AS BLOB) FROM alarm_dispatch_delivery AS d
-    WHERE d.id IN (SELECT value FROM json_each(:ids)) AND d.status = 2
-"""
+
+def dead_ids(where: str) -> str:
+    """The ids of the dead rows."""
+    return f"""
+        SELECT CAST(json_group_array(d.id) AS BLOB) FROM alarm_dispatch_delivery AS d
+        WHERE d.status = 2 AND {where}
+    """  # noqa: S608 - made of constants
 
 
 def replay(where: str, *, limited: bool) -> str:

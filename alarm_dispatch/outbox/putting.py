@@ -7,13 +7,12 @@ import json
 import os
 import secrets
 import sqlite3
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from alarm_dispatch.alarm_json import dump_alarm
-from alarm_dispatch.callbacks import AlarmGroup
+from alarm_dispatch.callbacks import AlarmGroup, Callback, check_distinct
 from alarm_dispatch.formats import BuildContext
 from alarm_dispatch.json_text import tolerant_json
 from alarm_dispatch.model import Alarm
@@ -21,8 +20,9 @@ from alarm_dispatch.outbox import sql
 from alarm_dispatch.outbox.base import Entry, LaneKey
 from alarm_dispatch.outbox.rows import checksum, microseconds
 from alarm_dispatch.states import rank_of
+from alarm_dispatch.values import check_aware_time, check_kind, check_text
 
-__all__ = ["LaneNumbers", "answer", "entries_of", "filled", "ids_for", "new_id", "put_entries"]
+__all__ = ["LaneNumbers", "answer", "entries_of", "filled", "new_id", "put_entries"]
 
 
 def new_id(now: datetime) -> str:
@@ -33,25 +33,31 @@ def new_id(now: datetime) -> str:
     return f"{microseconds(now) // 1000 & 0xFFFFFFFFFFFF:012x}{os.urandom(6).hex()}"
 
 
-def ids_for(name: str, group: AlarmGroup) -> list[str]:
-    """The ids of the deliveries that the notification ``name`` has in this group: each time the same."""
-    ids = []
-    count: Counter[str] = Counter()
-    for callback in group.callbacks:
-        count[callback.name] += 1
-        text = tolerant_json((name, group.name, callback.name, count[callback.name]))
-        ids.append(hashlib.blake2b(text.encode(), digest_size=12).hexdigest())
-    return ids
+def _named_id(name: str, group: AlarmGroup, callback: Callback) -> str:
+    """The id of the delivery that the notification ``name`` has to this callback: each time the same."""
+    # The 1 stands where it was counted how many callbacks had the name.
+    text = tolerant_json((name, group.name, callback.name, 1))
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
-def entries_of(alarm: Alarm, group: AlarmGroup, ids: Iterable[str], now: datetime) -> list[Entry]:
-    """A delivery for each of the group's callbacks.
+def entries_of(alarm: Alarm, group: AlarmGroup, name: str | None, now: datetime | None) -> list[Entry]:
+    """A delivery for each of the group's callbacks; ``name`` is the notification's.
 
-    Raises :class:`~alarm_dispatch.errors.BuildError` when a format cannot build the alarm's payload.
+    Raises :class:`~alarm_dispatch.errors.BuildError` when a format cannot build the alarm's payload, and
+    :class:`~alarm_dispatch.errors.InvalidFieldError`.
     """
+    check_kind(alarm, (Alarm,), "put.alarm")
+    check_kind(group, (AlarmGroup,), "put.group")
+    check_distinct(group, "put.group")
+    if name is not None:
+        check_text(name, "put.id", empty=False)
+    if now is not None:
+        check_aware_time(now, "put.now")
+    now = now or datetime.now(UTC)
     content = dump_alarm(alarm)
     entries = []
-    for callback, delivery_id in zip(group.callbacks, ids, strict=True):
+    for callback in group.callbacks:
+        delivery_id = new_id(now) if name is None else _named_id(name, group, callback)
         # Only to learn whether it can be built: the worker builds it again, with its own configuration.
         callback.format.build(alarm, BuildContext(session_id=delivery_id, now=now, url=callback.url))
         entries.append(

@@ -79,10 +79,25 @@ MIGRATIONS: tuple[Sequence[str], ...] = (_FIRST,)
 """The statements that lead from version n to n + 1, at index n."""
 
 
+_NO_VERSION = "is damaged: it has tables of an outbox, and their version is gone"
+
+
 def _check_there(connection: sqlite3.Connection, path: str) -> None:
     """Nothing for a file with tables of any version, else an OutboxCorruptError."""
+    # The tables first: others may be making them, in one step with their version.
+    told = _NO_VERSION if _tables(connection)[1] else "has no outbox in it"
     if not _version(connection):
-        raise OutboxCorruptError(f"{path} has no outbox in it")
+        raise OutboxCorruptError(f"{path} {told}")
+
+
+def _tables(connection: sqlite3.Connection) -> tuple[int, int]:
+    """How many tables and indexes the file has, and how many of them are ours."""
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    found: tuple[int, int] = cursor.execute(
+        "SELECT count(*), count(CASE WHEN name GLOB 'alarm_dispatch_*' THEN 1 END) FROM sqlite_master"
+    ).fetchone()
+    return found
 
 
 def are_current(connection: sqlite3.Connection) -> bool:
@@ -105,7 +120,7 @@ def _version(connection: sqlite3.Connection, *, writing: bool = False) -> int:
         if "no such table" in str(error):
             return 0
         raise
-    return int(found or 0)
+    return max(int(found or 0), 0)
 
 
 def ensure_tables(
@@ -128,7 +143,9 @@ def ensure_tables(
     cursor.row_factory = None
     if not version:
         (mark,) = cursor.execute("PRAGMA application_id").fetchone()
-        (tables,) = cursor.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        tables, ours = _tables(connection)
+        if ours:
+            raise OutboxCorruptError(f"{path} {_NO_VERSION}")
         if mark not in {0, APPLICATION_ID} and not adopt:
             raise OutboxError(
                 f"{path} is another application's database; to have an outbox in it, call create(connection)"

@@ -7,7 +7,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from alarm_dispatch.callbacks import AlarmGroup
@@ -15,25 +15,28 @@ from alarm_dispatch.errors import OutboxError, OutboxUnavailableError
 from alarm_dispatch.json_text import tolerant_json
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox import sql
+from alarm_dispatch.outbox.arguments import check_connection, file_name
 from alarm_dispatch.outbox.base import Claim, Ending, Entry, LaneKey, Retry
 from alarm_dispatch.outbox.batches import rounds, worker_number
-from alarm_dispatch.outbox.database import Database, saved, told
+from alarm_dispatch.outbox.database import Database, same_file, saved, told
 from alarm_dispatch.outbox.ledger import Ledger, rows_of
 from alarm_dispatch.outbox.putting import (
     LaneNumbers,
     answer,
     entries_of,
     filled,
-    ids_for,
-    new_id,
     put_entries,
 )
+from alarm_dispatch.outbox.retention import retention
 from alarm_dispatch.outbox.rows import STATUS_CODES, attempt_line, microseconds, moment, plain_text
 from alarm_dispatch.outbox.schema import ensure_tables, set_up
+from alarm_dispatch.values import check_at_least, check_kind
 
 __all__ = ["SqliteOutbox"]
 
 _DAY = 86_400.0
+# Seconds; sqlite3 counts milliseconds in 32 bits.
+_LONGEST_WAIT = 2_000_000.0
 _LEAST_SQLITE = (3, 33, 0)  # the first with UPDATE FROM
 # The seqs of so many held deliveries are remembered; those of others are looked up.
 _REMEMBERED = 500_000
@@ -51,6 +54,9 @@ class SqliteOutbox(Ledger):
     ``keep_dead`` and ``max_dead``.  ``busy_timeout`` is how many seconds another process is waited for.
     With ``must_exist`` a file that is not there, or has no outbox, is an error and stays as it is.
 
+    Raises :class:`~alarm_dispatch.errors.InvalidFieldError` for an option that is none of that, and
+    :class:`~alarm_dispatch.errors.OutboxError` for a path that is no file.
+
     It may be used from all threads, and after a fork in both processes.
     """
 
@@ -65,18 +71,23 @@ class SqliteOutbox(Ledger):
         busy_timeout: float = 5.0,
         must_exist: bool = False,
     ) -> None:
-        given = os.fsdecode(path)
-        if given in {"", ":memory:"}:
-            raise OutboxError("an outbox must be in a file, or a crash would lose it")
+        check_at_least(busy_timeout, "SqliteOutbox.busy_timeout")
+        check_kind(must_exist, (bool,), "SqliteOutbox.must_exist")
         # A daemon changes its folder, and each thread opens the file for itself.
-        self.path = str(Path(given).absolute())
-        self._busy_timeout = busy_timeout
+        self.path = str(Path(file_name(path)).absolute())
+        self._busy_timeout = min(busy_timeout, _LONGEST_WAIT)
         self._must_exist = must_exist
         self._seqs: dict[str, int] = {}
         super().__init__(
             Database(self.path, self._connect, self._forget),
             LaneNumbers(),
-            ((keep_settled, max_settled), (keep_dead, max_dead)),
+            retention(
+                type(self).__name__,
+                keep_settled=keep_settled,
+                keep_dead=keep_dead,
+                max_settled=max_settled,
+                max_dead=max_dead,
+            ),
         )
 
     def __repr__(self) -> str:
@@ -125,6 +136,7 @@ class SqliteOutbox(Ledger):
 
         Raises :class:`~alarm_dispatch.errors.OutboxVersionError` when newer ones are there.
         """
+        check_connection(connection, "create.connection")
         with told(self.path), saved(connection):
             ensure_tables(connection, self.path, adopt=True)
 
@@ -145,12 +157,13 @@ class SqliteOutbox(Ledger):
         in the order of the group's callbacks.  ``id`` names the notification: with the same one again
         nothing more is put.  Whether the commit reaches the disk is up to the connection's ``synchronous``.
 
-        Raises :class:`~alarm_dispatch.errors.BuildError` when a format cannot build the alarm's payload, and
-        :class:`~alarm_dispatch.errors.OutboxError`; then nothing was written.
+        Raises :class:`~alarm_dispatch.errors.BuildError` when a format cannot build the alarm's payload,
+        :class:`~alarm_dispatch.errors.InvalidFieldError` for an argument of another kind, and for a group
+        with two callbacks of one name, and :class:`~alarm_dispatch.errors.OutboxError`; then nothing was
+        written.
         """
-        created_at = now or datetime.now(UTC)
-        ids = [new_id(created_at) for _ in group.callbacks] if id is None else ids_for(id, group)
-        entries = entries_of(alarm, group, ids, created_at)
+        check_connection(connection, "put.connection")
+        entries = entries_of(alarm, group, id, now)
         with told(self.path):
             self._check_same_file(connection)
             with saved(connection):
@@ -158,14 +171,14 @@ class SqliteOutbox(Ledger):
                 cursor = connection.cursor()
                 cursor.row_factory = None
                 # Lane numbers of its own: a rollback may take back what it learns.
-                put_entries(cursor, entries, LaneNumbers(), worker=0, now=microseconds(created_at))
-        return tuple(ids)
+                put_entries(cursor, entries, LaneNumbers(), worker=0, now=microseconds(entries[0].created_at))
+        return tuple(entry.id for entry in entries)
 
     def _check_same_file(self, connection: sqlite3.Connection) -> None:
         cursor = connection.cursor()
         cursor.row_factory = None
         theirs = next(row[2] for row in cursor.execute("PRAGMA database_list") if row[1] in {"main", b"main"})
-        if not theirs or not _same_file(os.fsdecode(theirs), self.path):
+        if not theirs or not same_file(os.fsdecode(theirs), self.path):
             shown = os.fsdecode(theirs) or "no file"
             raise OutboxError(f"the connection is to {shown}, and the outbox is {self.path}")
 
@@ -332,10 +345,3 @@ class SqliteOutbox(Ledger):
         if len(self._seqs) + len(seqs) > _REMEMBERED:
             self._seqs = {}
         self._seqs.update(seqs)
-
-
-def _same_file(one: str, other: str) -> bool:
-    try:
-        return Path(one).samefile(other)
-    except FileNotFoundError:  # SQLite makes a file when it is first used
-        return Path(one).resolve() == Path(other).resolve()

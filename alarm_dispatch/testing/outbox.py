@@ -11,8 +11,8 @@ from typing import Unpack
 
 from attrs import define
 
-from alarm_dispatch.errors import NotReplayableError
 from alarm_dispatch.exchange import Attempt
+from alarm_dispatch.outbox.arguments import chosen, to_replay, unreplayable
 from alarm_dispatch.outbox.base import (
     Claim,
     Ending,
@@ -24,9 +24,9 @@ from alarm_dispatch.outbox.base import (
     Retry,
     StoredDelivery,
     StoredStatus,
-    chosen,
-    to_replay,
 )
+from alarm_dispatch.outbox.retention import retention
+from alarm_dispatch.values import check_aware_time
 
 __all__ = ["MemoryOutbox"]
 
@@ -88,7 +88,13 @@ class MemoryOutbox:
         max_settled: int = 100_000,
         max_dead: int = 100_000,
     ) -> None:
-        self._keep = ((keep_settled, max_settled), (keep_dead, max_dead))
+        self._keep = retention(
+            type(self).__name__,
+            keep_settled=keep_settled,
+            keep_dead=keep_dead,
+            max_settled=max_settled,
+            max_dead=max_dead,
+        )
         self._lock = threading.RLock()
         self._rows: dict[str, _Row] = {}
         self._leases: dict[str, tuple[datetime, datetime]] = {}
@@ -263,16 +269,18 @@ class MemoryOutbox:
     ) -> int:
         """Let dead deliveries be sent again under their ids; how many they are.
 
-        Raises :class:`~alarm_dispatch.errors.NotReplayableError`.
+        Raises :class:`~alarm_dispatch.errors.NotReplayableError` and
+        :class:`~alarm_dispatch.errors.InvalidFieldError`.
         """
-        which = to_replay(wanted, all, fields)
+        which = to_replay(wanted, all, now, fields)
         time = now or datetime.now(UTC)
         with self._lock:
             dead = {name: row for name, row in self._rows.items() if row.status is StoredStatus.DEAD}
-            wrong = [name for name in dict.fromkeys(which.ids or ()) if name not in dead]
-            if wrong:
-                raise NotReplayableError(wrong)
             found = [row for row in dead.values() if _matches(row, which)]
+            matching = {row.entry.id for row in found}
+            wrong = [name for name in dict.fromkeys(which.ids or ()) if name not in matching]
+            if wrong:
+                raise unreplayable(which, wrong)
             found = found if which.limit is None else found[max(0, len(found) - which.limit) :]
             for row in found:
                 del self._rows[row.entry.id]
@@ -284,6 +292,7 @@ class MemoryOutbox:
 
     def purge(self, before: datetime) -> int:
         """Remove what was settled before that time, dead letters too; how many that was."""
+        check_aware_time(before, "purge.before")
         with self._lock:
             return self._remove(row for row in self._settled() if _settled_at(row) < before)
 

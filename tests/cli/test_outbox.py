@@ -4,12 +4,13 @@ import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 
+import attrs
 import pytest
 
 from alarm_dispatch.cli import outbox
 from alarm_dispatch.cli.stored import _age
-from alarm_dispatch.outbox import StoredStatus
-from tests.cli.kept import DEAD_ID, filled, stored
+from alarm_dispatch.outbox import LaneKey, SqliteOutbox, StoredStatus
+from tests.cli.kept import DEAD_ID, NOW, filled, stored
 from tests.cli.runs import run
 from tests.paths import ALARMS
 
@@ -44,6 +45,41 @@ def test_a_table(path):
     assert told["delivered"] == ["delivered", "1", "cpu-2", "oncall", "/", "ops"]
     assert told["pending"] == ["pending", "0", "cpu-4", "oncall", "/", "hooks"]
     assert told[DEAD_ID] == ["dead", "3", "cpu-1", "oncall", "/", "hooks", "unknown"]
+
+
+LONG = "tencent https://ops.example.com/cgi-bin/alarms/receiver"
+
+
+def put_to(path, callback):
+    """A delivery to a callback of that name."""
+    outbox = SqliteOutbox(path)
+    entry = next(outbox.list(ids="pending")).entry
+    lane = LaneKey("oncall", callback)
+    outbox.enqueue([attrs.evolve(entry, id="long", lane=lane)], worker=None, now=NOW)
+    outbox.close()
+
+
+@pytest.mark.parametrize(
+    ("columns", "callback", "told"),
+    [
+        ("200", LONG, [f"oncall / {LONG}"]),
+        ("80", LONG, ["oncall /", "tencent https://ops.e…i-bin/alarms/receiver"]),
+        ("60", LONG, ["oncall /", "tencent htt…ms/receiver"]),
+        ("80", "告警平台" * 20, ["oncall /", "告警平台告警平台告警…平台告警平台告警平台"]),
+    ],
+)
+def test_a_long_name_is_shortened(path, columns, callback, told):
+    """In its middle, where there is no room for it, so that a delivery is two lines and not five."""
+    put_to(path, callback)
+    arguments = ("--outbox", path, "--callback", callback)
+
+    result = run("outbox", "list", *arguments, env={"COLUMNS": columns})
+
+    head, _, *rows = [line for line in result.stdout.splitlines() if line]
+    place = head.index("group / callback") if "group / callback" in head else head.index("group")
+    assert [row[place:].strip() for row in rows] == told
+    assert json.loads(run("outbox", "list", *arguments, "--json").stdout)["callback"] == callback
+    assert f"callback  {callback}\n" in run("outbox", "show", "long", "--outbox", path).stdout
 
 
 def test_ages():

@@ -159,6 +159,44 @@ def test_a_version_that_cannot_be_read(path, sqlite_outbox):
         statuses(sqlite_outbox)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DROP TABLE alarm_dispatch_version",
+        "DELETE FROM alarm_dispatch_version",
+        "UPDATE alarm_dispatch_version SET version = 0",
+        "UPDATE alarm_dispatch_version SET version = -1",
+    ],
+)
+@pytest.mark.parametrize("must_exist", [False, True])
+def test_tables_without_a_version(path, sqlite_outbox, damage, must_exist):
+    """They are damaged and left as they are, not made once more."""
+    sqlite_outbox.enqueue([entry("a")], worker=None, now=NOW)
+    sqlite_outbox.close()
+    query(path, damage)
+    outbox = SqliteOutbox(path, must_exist=must_exist)
+    told = f"{path} is damaged: it has tables of an outbox, and their version is gone"
+
+    with pytest.raises(OutboxCorruptError, match=told):
+        statuses(outbox)
+
+    connection = sqlite3.connect(path)
+    with pytest.raises(OutboxCorruptError, match=told):
+        outbox.create(connection)
+    connection.close()
+    assert query(path, "SELECT id FROM alarm_dispatch_delivery") == [("a",)]
+
+
+@pytest.mark.parametrize("table", ["delivery", "content", "lane"])
+def test_a_table_that_is_gone(path, sqlite_outbox, table):
+    """It is told as damage, by name."""
+    assert statuses(sqlite_outbox) == {}
+    query(path, f"DROP TABLE alarm_dispatch_{table}")
+
+    with pytest.raises(OutboxCorruptError, match=f"is damaged .*no such table: .*alarm_dispatch_{table}"):
+        sqlite_outbox.enqueue([entry("a")], worker=None, now=NOW)
+
+
 def test_opening_waits_for_no_writer(path, sqlite_outbox):
     """Who only looks is not held up by who writes."""
     with sqlite_outbox.transaction():
@@ -312,15 +350,6 @@ def test_a_file_that_another_has_for_itself(path, sqlite_outbox):
     with pytest.raises(OutboxUnavailableError, match="locked"):
         statuses(outbox)
     locker.close()
-
-
-def test_tables_that_are_gone(path, sqlite_outbox):
-    """Somebody else's DROP is told too."""
-    mine = worker(sqlite_outbox)
-    query(path, "DROP TABLE alarm_dispatch_delivery")
-
-    with pytest.raises(OutboxError, match="no such table"):
-        sqlite_outbox.enqueue([entry("a")], worker=mine, now=NOW)
 
 
 def test_a_full_disk(path):
