@@ -35,6 +35,10 @@ _ERRORS = [
     ),
     (errors.TransportError(Verdict.UNKNOWN, "timed out"), "timed out"),
     (
+        errors.EgressRefusedError("link-local", "http://h/", "169.254.1.1"),
+        "refused by the egress policy (link-local): http://h/ at 169.254.1.1",
+    ),
+    (
         errors.DispatchFailedError(
             DispatchReport(
                 alarm_id="alarm-1",
@@ -87,7 +91,7 @@ def test_the_tree_is_as_drawn() -> None:
     drawn = _drawn()
 
     assert sorted(drawn) == sorted(real)
-    assert len(drawn) == 21
+    assert len(drawn) == 22
 
 
 def test_every_exception_is_tried_here() -> None:
