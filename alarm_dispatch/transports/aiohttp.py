@@ -196,6 +196,9 @@ class AiohttpTransport:
     traces, its middlewares, at its speed); it is not closed, lanes share its connections, its timeouts hold
     beside the deadline, and it must belong to the event loop of the dispatcher.
 
+    A connection goes to an address that the request's egress policy lets through, to a proxy anywhere.  The
+    addresses that a session of your own finds are seen by nobody: where the policy needs them, it is not used.
+
     No redirect is followed, no cookie kept, nothing decompressed, no proxy taken from the environment.
     Raises :class:`~alarm_dispatch.errors.InvalidFieldError` for wrong settings.
     """
