@@ -49,6 +49,7 @@ def canonical_host(host: str) -> tuple[str, Address | None]:
     """
     if ":" in host:
         return _ipv6(host)
+    host = host.lower()
     if not host.isascii():
         try:
             host = idna.encode(host).decode("ascii")
@@ -56,7 +57,6 @@ def canonical_host(host: str) -> tuple[str, Address | None]:
             raise ValueError("has a host that is no valid international domain name") from None
     if not _ASCII_HOST.fullmatch(host):
         raise ValueError("has a host with a character that no host name has")
-    host = host.lower()
     labels = host.removesuffix(".").split(".")
     if not all(0 < len(label) <= _MAX_LABEL for label in labels):
         raise ValueError(f"has a host with an empty label or one longer than {_MAX_LABEL} characters")

@@ -110,6 +110,10 @@ def _ports(name: str) -> Any:
     return field(default=(), converter=as_ports(f"EgressPolicy.{name}"))
 
 
+def _asks_proxies(preset: Preset) -> bool:
+    return preset is not Preset.PUBLIC_ONLY
+
+
 def _flag() -> Any:
     return field(default=False, validator=values.instance(bool))
 
@@ -143,7 +147,7 @@ class EgressPolicy:
     deny_ports: tuple[int | str, ...] = _ports("deny_ports")
     https_only: bool = _flag()
     names_through_proxy: bool = field(
-        default=Factory(lambda self: self.preset is not Preset.PUBLIC_ONLY, takes_self=True),
+        default=Factory(lambda self: _asks_proxies(self.preset), takes_self=True),
         validator=values.instance(bool),
     )
     tell_addresses: bool = _flag()
@@ -266,16 +270,16 @@ class EgressPolicy:
         return ""
 
     def __repr__(self) -> str:
-        given = (
-            f"{one.name}={getattr(self, one.name)!r}"
-            for one in fields(EgressPolicy)
-            if one.init and one.name not in ("preset", "names_through_proxy") and getattr(self, one.name)
-        )
+        usual = EgressPolicy(preset=self.preset)._rules()
+        given = (f"{name}={value!r}" for name, value in self._rules().items() if value != usual[name])
         return f"EgressPolicy.{self.preset}({', '.join(given)})"
 
     def __reduce__(self) -> tuple[Any, tuple[Mapping[str, Any]]]:
         # Without the decisions: the URLs among them may hold secrets.
-        return _made, ({one.name: getattr(self, one.name) for one in fields(EgressPolicy) if one.init},)
+        return _made, (self._rules(),)
+
+    def _rules(self) -> dict[str, Any]:
+        return {one.name: getattr(self, one.name) for one in fields(EgressPolicy) if one.init}
 
 
 def _made(rules: Mapping[str, Any]) -> EgressPolicy:

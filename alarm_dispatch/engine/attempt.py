@@ -66,8 +66,10 @@ async def _made(job: Job, request: Request, deadline: float) -> Outcome:
         _check(judgement, Judgement, "the confirmation")
     except TransportError as error:
         judgement = Judgement(error.verdict, presentable(error.reason, request.url, request.headers))
-        # A rule of ours decided, so the delivery tells which; the receiver is not charged with it.
-        return Outcome(judgement, fault=error if isinstance(error, EgressRefusedError) else None)
+        # A rule of ours decided, so the delivery tells which; the receiver is not charged with it.  Of its
+        # traceback nobody learns anything, and it would keep the request alive as long as the delivery.
+        refused = isinstance(error, EgressRefusedError)
+        return Outcome(judgement, fault=error.with_traceback(None) if refused else None)
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is not None and not task.cancelling():
