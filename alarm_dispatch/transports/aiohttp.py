@@ -91,7 +91,7 @@ class _GatedResolver(AbstractResolver):
         return [{**answer, "host": address} for address in found]
 
     async def close(self) -> None:
-        pass
+        """Nothing is open."""
 
 
 class _GatedConnector(aiohttp.TCPConnector):
@@ -197,7 +197,7 @@ class AiohttpTransport:
     beside the deadline, and it must belong to the event loop of the dispatcher.
 
     A connection goes to an address that the request's egress policy lets through, to a proxy anywhere.  The
-    addresses that a session of your own finds are seen by nobody: where the policy needs them, it is not used.
+    addresses that a session of your own finds nobody sees: where the policy needs them, it is not used.
 
     No redirect is followed, no cookie kept, nothing decompressed, no proxy taken from the environment.
     Raises :class:`~alarm_dispatch.errors.InvalidFieldError` for wrong settings.

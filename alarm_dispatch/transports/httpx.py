@@ -87,7 +87,7 @@ class HttpxTransport:
     Its cookies and the proxies that it takes from the environment are its own affair.
 
     A connection goes to an address that the request's egress policy lets through, to a proxy anywhere.  The
-    addresses that a client of your own finds are seen by nobody: where the policy needs them, it is not used.
+    addresses that a client of your own finds nobody sees: where the policy needs them, it is not used.
 
     No redirect is followed and nothing decompressed; without a client of your own no cookie is kept and no
     proxy taken from the environment.
