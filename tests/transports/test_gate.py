@@ -438,6 +438,18 @@ def test_the_proxys_own_address_is_not_checked(http, loopback_receiver, lookups,
     assert lookups == []
 
 
+def test_nor_is_what_the_proxys_name_leads_to(http, names, loopback_receiver):
+    """Here loopback, while names of receivers may lead to public addresses only."""
+    proxy = loopback_receiver(200)
+    names.says("proxy.example", ["127.0.0.1"])
+    proxied = http(proxy=proxy.url.replace("127.0.0.1", "proxy.example"))
+
+    reply = send(proxied, f"http://{PUBLIC}/", egress=STRICT)
+
+    assert reply.status_code == 200
+    assert names.asked == ["proxy.example"]
+
+
 async def _through_own_client(http: Any, request: Request) -> Reply | TransportError:
     if http.__name__ == "HttpxTransport":
         import httpx
