@@ -155,6 +155,7 @@ def test_policies_that_come_and_go_leave_no_connections_behind(monkeypatch):
             assert (list(connectors), first.closed) == ([busy, third], True)
             await _within(transport, url, egress=fourth)
             assert list(connectors) == [busy, fourth]
+            await _within(transport, url, egress=idle)
             released.set()
             assert (await slow).status_code == 200
             await transport.aclose()
