@@ -191,18 +191,20 @@ class EgressRefusedError(TransportError):
 
     ``rule`` is a short and stable text ("link-local", "host not allowed"), ``url`` the redacted URL.
     ``address`` is the address that was refused where the policy tells addresses, else None: to whoever typed
-    the URL in it would tell what is inside the network.
+    the URL in it would tell what is inside the network.  ``hint`` says what can be done, where something can.
     """
 
-    def __init__(self, rule: str, url: str, address: str | None = None) -> None:
+    def __init__(self, rule: str, url: str, address: str | None = None, hint: str = "") -> None:
         where = url if address is None else f"{url} at {address}"
-        super().__init__(Verdict.REFUSED, f"refused by the egress policy ({rule}): {where}")
+        told = f"refused by the egress policy ({rule}): {where}"
+        super().__init__(Verdict.REFUSED, f"{told}; {hint}" if hint else told)
         self.rule = rule
         self.url = url
         self.address = address
+        self.hint = hint
 
-    def __reduce__(self) -> tuple[type[EgressRefusedError], tuple[str, str, str | None]]:  # type: ignore[override]
-        return type(self), (self.rule, self.url, self.address)
+    def __reduce__(self) -> tuple[type[EgressRefusedError], tuple[str, str, str | None, str]]:  # type: ignore[override]
+        return type(self), (self.rule, self.url, self.address, self.hint)
 
 
 class DispatchFailedError(AlarmDispatchError):

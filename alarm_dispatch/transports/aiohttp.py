@@ -273,7 +273,7 @@ class AiohttpTransport:
         return Reply(status_code=reply.code, headers=tuple(reply.headers.items()), content=content)
 
     async def _exchange_by(self, session: ClientSession, request: Request, progress: Progress) -> Reply:
-        check_own_client(request, "an aiohttp session")
+        check_own_client(request, "AiohttpTransport")
         async with session.request(
             request.method,
             request.url,

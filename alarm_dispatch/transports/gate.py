@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.errors import EgressRefusedError
 from alarm_dispatch.exchange import Request
+from alarm_dispatch.redaction import redact_url
 
 __all__ = ["AddressRefusedError", "Gate", "check_own_client", "check_proxied", "refuse"]
 
@@ -81,15 +82,16 @@ def check_proxied(request: Request) -> None:
     """Raise EgressRefusedError unless a proxy may be asked for this URL: it would look a name up itself."""
     request.egress.check_url(request.url)
     if not request.egress.names_through_proxy and _names_a_host(request.url):
-        raise request.egress.refusal("name through a proxy: names_through_proxy is False", request.url)
+        hint = "names_through_proxy=True leaves its addresses to the proxy"
+        raise EgressRefusedError("name through a proxy", redact_url(request.url), hint=hint)
 
 
-def check_own_client(request: Request, client: str) -> None:
+def check_own_client(request: Request, transport: str) -> None:
     """Raise EgressRefusedError where the addresses matter that a user's own client finds, unseen by us."""
     request.egress.check_url(request.url)
     if request.egress.needs_addresses and _names_a_host(request.url):
-        rule = f"name looked up by {client}, whose connections cannot be checked: use the transport's own"
-        raise request.egress.refusal(rule, request.url)
+        hint = f"let {transport} make the connections"
+        raise EgressRefusedError("name through a client of your own", redact_url(request.url), hint=hint)
 
 
 def _names_a_host(url: str) -> bool:

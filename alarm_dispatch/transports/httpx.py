@@ -154,7 +154,7 @@ class HttpxTransport:
     async def _exchange(self, request: Request, body: _Body) -> Reply:
         headers = list(complete(request.headers, self._headers))
         if self._client is not None:
-            check_own_client(request, "an httpx client")
+            check_own_client(request, "HttpxTransport")
             # Replies are read raw, so the client's wish for compressed ones must not go out.
             headers = list(complete(tuple(headers), (("Accept-Encoding", "identity"),)))
             outgoing = self._client.build_request(

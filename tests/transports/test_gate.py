@@ -418,7 +418,8 @@ def test_a_proxy_is_asked_for_no_name_that_it_would_look_up(http, loopback_recei
     error = failure_of(http(proxy=proxy.url), URL, egress=STRICT)
 
     assert (error.verdict, lookups, proxy.requests) == (Verdict.REFUSED, [], ())
-    assert "names_through_proxy" in error.reason
+    assert error.rule == "name through a proxy"
+    assert "names_through_proxy=True" in error.reason
 
 
 @pytest.mark.parametrize(
@@ -481,7 +482,8 @@ def test_a_client_of_ones_own_is_given_no_name_when_addresses_matter(http, names
     end = asyncio.run(_through_own_client(http, _request(policy)))
 
     assert isinstance(end, EgressRefusedError)
-    assert "use the transport's own" in end.reason
+    assert end.rule == "name through a client of your own"
+    assert end.reason.endswith(f"; let {http.__name__} make the connections")
     assert (names.asked, wires.connected) == ([], [])
 
 

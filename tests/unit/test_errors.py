@@ -39,6 +39,10 @@ _ERRORS = [
         "refused by the egress policy (link-local): http://h/ at 169.254.1.1",
     ),
     (
+        errors.EgressRefusedError("name through a proxy", "http://h/", hint="say so"),
+        "refused by the egress policy (name through a proxy): http://h/; say so",
+    ),
+    (
         errors.DispatchFailedError(
             DispatchReport(
                 alarm_id="alarm-1",
