@@ -327,7 +327,11 @@ _ADDRESSES = st.one_of(
 
 
 @pytest.mark.parametrize("preset", sorted(_REFUSED))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(answers=st.lists(st.lists(_ADDRESSES, min_size=1, max_size=4), min_size=1, max_size=3))
 def test_no_address_in_a_refused_network_is_ever_connected_to(
     http, names, wires, monkeypatch, preset, answers
