@@ -376,8 +376,7 @@ def test_every_kind_of_address_has_its_row():
                 policy.check_address(address, "http://h/")
                 cells.append("may be called")
             except EgressRefusedError as error:
-                assert error.rule == kind
-                cells.append("refused")
+                cells.append("refused" if error.rule == kind else error.rule)
         decided.append((kind, *cells))
 
     assert table == decided
