@@ -10,6 +10,8 @@ from attrs import field, frozen
 
 from alarm_dispatch import formats, values
 from alarm_dispatch.confirmation import Confirmation, ConfirmationLike, confirmed_by
+from alarm_dispatch.egress import EgressPolicy
+from alarm_dispatch.egress.urls import target_of
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Transport
 from alarm_dispatch.formats import DeliveryRules, Format
@@ -115,7 +117,8 @@ class Callback(Overrides):
     none where the dispatcher has one.  ``supersede`` drops a waiting notification when a newer one of the
     same alarm comes.  ``max_age`` gives a notification up that was not delivered in so many seconds.
     ``fallback`` names a group that gets the alarm when its delivery has failed for good; that takes a
-    dispatcher with an outbox.
+    dispatcher with an outbox.  ``egress`` says which URLs and addresses may be called, instead of the
+    dispatcher's :class:`~alarm_dispatch.egress.EgressPolicy`.
 
     Raises :class:`~alarm_dispatch.errors.InvalidFieldError` or
     :class:`~alarm_dispatch.errors.UnknownFormatError`.
@@ -136,10 +139,14 @@ class Callback(Overrides):
     supersede: bool = field(kw_only=True, default=False, validator=values.instance(bool))
     max_age: float | None = field(kw_only=True, default=None, validator=_check_timeout)
     fallback: str | None = field(kw_only=True, default=None, validator=values.text(optional=True))
+    egress: EgressPolicy | None = field(
+        kw_only=True, default=None, validator=values.instance(EgressPolicy, optional=True)
+    )
     lane: str = field(init=False, default="", repr=False, eq=False)
     """The key of its lane and connections: the same receiver has the same, wherever it is written."""
     address: str = field(init=False, default="", repr=False, eq=False)
-    """The URL that is called: without user information, which is in the headers."""
+    """The URL that is called: without user information, which is in the headers, and with its host in the one
+    spelling that it was checked in."""
     _complete: dict[str, tuple[tuple[str, str], ...]] = field(init=False, factory=dict, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
@@ -147,7 +154,7 @@ class Callback(Overrides):
         if not self.name:
             object.__setattr__(self, "name", f"{self.format.name} {redact_url(self.url)}")
         object.__setattr__(self, "lane", f"{self.name}\n{self.url}")
-        object.__setattr__(self, "address", split_user_info(self.url)[0])
+        object.__setattr__(self, "address", target_of(self.url, "Callback.url").url)
 
     def headers_with(self, content_type: str) -> tuple[tuple[str, str], ...]:
         """All headers of a request with a body of this type; the callback's own ones win."""

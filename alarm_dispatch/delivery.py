@@ -28,8 +28,8 @@ class Delivery:
     """One notification to one callback, settled.
 
     ``id`` is the session id that every attempt carried.  ``error`` is why it failed for a reason of our own
-    (the format could not build it, a confirmation raised, the dispatcher was closed); None when the
-    receiver's answers alone decided.
+    (the format could not build it, the egress policy refused it, a confirmation raised, the dispatcher was
+    closed); None when the receiver's answers alone decided.
     """
 
     id: str

@@ -12,6 +12,7 @@
     │   └── UnsupportedAlarmError                        the format has no payload for such an alarm
     ├── ParseError                   (also ValueError)   a body that is not of the format
     ├── TransportError                                   a request that got no whole reply
+    │   └── EgressRefusedError                           a URL or an address that the egress policy forbids
     ├── DeliveryExpiredError                             a delivery older than its callback's ``max_age``
     ├── BacklogFullError             (also RuntimeError) as many unsettled deliveries as there may be
     ├── DispatchFailedError                              what ``report.raise_for_failure()`` raises
@@ -29,11 +30,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from alarm_dispatch.verdicts import Verdict
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from alarm_dispatch.delivery import DispatchReport
-    from alarm_dispatch.exchange import Verdict
 
 __all__ = [
     "AlarmDispatchError",
@@ -43,6 +45,7 @@ __all__ = [
     "DeliveryExpiredError",
     "DispatchFailedError",
     "DispatcherClosedError",
+    "EgressRefusedError",
     "ForkedProcessError",
     "InvalidFieldError",
     "MissingFieldError",
@@ -181,6 +184,27 @@ class TransportError(AlarmDispatchError):
 
     def __reduce__(self) -> tuple[type[TransportError], tuple[Verdict, str]]:
         return type(self), (self.verdict, self.reason)
+
+
+class EgressRefusedError(TransportError):
+    """The egress policy forbids this URL, or an address that its host leads to; nothing was sent.
+
+    ``rule`` is a short and stable text ("link-local", "host not allowed"), ``url`` the redacted URL.
+    ``address`` is the address that was refused where the policy tells addresses, else None: to whoever typed
+    the URL in it would tell what is inside the network.  ``hint`` says what can be done, where something can.
+    """
+
+    def __init__(self, rule: str, url: str, address: str | None = None, hint: str = "") -> None:
+        where = url if address is None else f"{url} at {address}"
+        told = f"refused by the egress policy ({rule}): {where}"
+        super().__init__(Verdict.REFUSED, f"{told}; {hint}" if hint else told)
+        self.rule = rule
+        self.url = url
+        self.address = address
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[type[EgressRefusedError], tuple[str, str, str | None, str]]:  # type: ignore[override]
+        return type(self), (self.rule, self.url, self.address, self.hint)
 
 
 class DispatchFailedError(AlarmDispatchError):

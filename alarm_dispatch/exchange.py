@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import enum
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 import attrs
 from attrs import field, frozen
 
+from alarm_dispatch.egress import INTERNAL, EgressPolicy
 from alarm_dispatch.redaction import redact_headers, redact_url
 from alarm_dispatch.values import enum_member
+from alarm_dispatch.verdicts import Verdict
 
 __all__ = ["Attempt", "Judgement", "Reply", "Request", "Transport", "Verdict"]
-
-
-class Verdict(enum.StrEnum):
-    """How one attempt ended: the closed set that reports, logs and metrics share."""
-
-    CONFIRMED = "confirmed"
-    """The receiver has it, by the confirmation of its format."""
-    REJECTED = "rejected"
-    """The receiver answered no: any whole reply that is not 2xx, or one whose body says so."""
-    UNCONFIRMED = "unconfirmed"
-    """2xx, but the reply does not confirm."""
-    UNKNOWN = "unknown"
-    """Sent, and no whole answer: it may have arrived."""
-    UNREACHABLE = "unreachable"
-    """Nothing of the body was sent, so it cannot have arrived."""
-    REFUSED = "refused"
-    """A rule of our own forbade the request; it was not made."""
 
 
 @frozen(kw_only=True)
@@ -38,7 +22,8 @@ class Request:
 
     ``url`` has no user information left in it (that is in ``headers``).  ``delivery_id`` is the same in
     every attempt; ``attempt`` counts from 1.  ``lane`` names the receiver: requests of different lanes
-    never share connections.
+    never share connections.  ``egress`` says which addresses may be called for it; who makes connections asks
+    it about each address before that.
     """
 
     url: str = field(repr=redact_url)
@@ -48,6 +33,7 @@ class Request:
     delivery_id: str = ""
     attempt: int = 1
     lane: str = field(default="", repr=False)
+    egress: EgressPolicy = field(default=INTERNAL, repr=False)
 
 
 @frozen(kw_only=True)

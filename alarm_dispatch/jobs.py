@@ -13,6 +13,7 @@ from alarm_dispatch.alarm_json import dump_alarm, read_alarm
 from alarm_dispatch.callbacks import AlarmGroup, Callback, Overrides, effective_rules
 from alarm_dispatch.clock import Clock
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
+from alarm_dispatch.egress import INTERNAL, EgressPolicy
 from alarm_dispatch.exchange import Attempt, Request, Transport, Verdict
 from alarm_dispatch.formats import BuildContext, DeliveryRules, Payload
 from alarm_dispatch.model import Alarm
@@ -80,6 +81,7 @@ class Job:
     level: int
     transport: Transport
     ticket: Ticket
+    egress: EgressPolicy = INTERNAL
     index: int = 0
     state: JobState = JobState.BEHIND
     attempts: tuple[Attempt, ...] = ()
@@ -105,6 +107,7 @@ class Job:
             delivery_id=self.delivery_id,
             attempt=number,
             lane=self.callback.lane,
+            egress=self.egress,
         )
 
     def settled(self, error: BaseException | None, status: DeliveryStatus | None = None) -> Delivery:
@@ -143,6 +146,7 @@ class Preparation:
     transport: Transport
     clock: Clock
     new_id: Callable[[], str]
+    egress: EgressPolicy = INTERNAL
     keeps: bool = False
 
     def alarm(self, alarm: Alarm, group: AlarmGroup) -> tuple[Ticket, list[Job | Unbuilt]]:
@@ -238,6 +242,7 @@ class Preparation:
                 method=method,
                 level=level,
                 transport=callback.transport or self.transport,
+                egress=self.egress if callback.egress is None else callback.egress,
                 ticket=ticket,
                 index=index,
             )

@@ -57,7 +57,7 @@ def test_a_file_stays_small_and_says_what_it_does(file):
 
 def test_the_core_needs_only_what_it_is_said_to_need():
     """Nothing of the core imports what belongs to an extra."""
-    core = {"attrs", "alarm_dispatch", "httpx", "tenacity", "cattrs", "certifi", "idna"}
+    core = {"attrs", "alarm_dispatch", "httpx", "httpcore", "tenacity", "cattrs", "certifi", "idna"}
     rooms = {"cli", "receiver", "testing"}
     extras = {PACKAGE / "transports" / "aiohttp.py", PACKAGE / "json_text.py"}
 

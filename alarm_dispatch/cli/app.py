@@ -10,7 +10,8 @@ from alarm_dispatch.cli import demo, examples, formats, listen, many, render, se
 from alarm_dispatch.cli.errors import CommandError
 from alarm_dispatch.cli.inputs import Destination, RuleOptions
 from alarm_dispatch.cli.kept import outbox_group, worker_command
-from alarm_dispatch.cli.options import CommandLine, as_json, leave, together, transport_option
+from alarm_dispatch.cli.options import CommandLine, as_json, egress_option, leave, together, transport_option
+from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.formats import Dialect
 
 __all__ = ["command_line"]
@@ -93,6 +94,7 @@ def _render(alarm: str, **given: Any) -> int:
 @click.option("--delays", metavar="SECONDS,…", help="The waits between attempts, such as 5,10.")
 @click.option("--session-id", metavar="ID", help="The delivery's id, for a single callback.")
 @transport_option
+@egress_option
 @click.option("--outbox", metavar="FILE", help="Keep the deliveries in this file until they are settled.")
 @click.option(
     "--in-flight",
@@ -136,7 +138,7 @@ def _send(
         storm.pop("many"),
         {name: value for name, value in storm.items() if value is not None},
     )
-    shared = {name: given.pop(name) for name in ("transport", "outbox", "as_json")}
+    shared = {name: given.pop(name) for name in ("transport", "egress", "outbox", "as_json")}
     destination = Destination(**given, kept=shared["outbox"] is not None)
     rules = RuleOptions(timeout=timeout, attempts=attempts, delays=delays)
     if source is not None:
@@ -152,13 +154,14 @@ def _send(
 
 @command_line.command("verify", epilog=examples.VERIFY)
 @_destination
+@egress_option
 @as_json
-def _verify(as_json: bool, **destination: Any) -> int:
+def _verify(egress: EgressPolicy, as_json: bool, **destination: Any) -> int:
     """Verify callback URLs, with one request to each.
 
     A URL is verified when it answers within 5 seconds.  The exit code is 0 when all are verified, else 1.
     """
-    return verify.run(Destination(**destination), as_json=as_json)
+    return verify.run(Destination(**destination), egress=egress, as_json=as_json)
 
 
 @command_line.command("listen", epilog=examples.LISTEN)

@@ -7,7 +7,15 @@ from typing import Any
 import click
 
 from alarm_dispatch.cli import examples, outbox, worker
-from alarm_dispatch.cli.options import as_json, leave, outbox_file, times, together, transport_option
+from alarm_dispatch.cli.options import (
+    as_json,
+    egress_option,
+    leave,
+    outbox_file,
+    times,
+    together,
+    transport_option,
+)
 from alarm_dispatch.outbox import StoredStatus
 
 __all__ = ["outbox_group", "worker_command"]
@@ -25,6 +33,7 @@ _chosen = together(
 @click.option("--groups", required=True, metavar="FILE", help="A .toml or .json file of alarm groups.")
 @click.option("--until-empty", is_flag=True, help="End when nothing of these groups is pending.")
 @transport_option
+@egress_option
 def worker_command(**given: Any) -> int:
     """Send what other processes put into an outbox.
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Self
+from typing import Any, Self
 
 import attrs
 from attrs import define, field
@@ -25,8 +25,9 @@ from alarm_dispatch.cli.send import FAILED, INTERRUPTED, NOTHING_TO_SEND
 from alarm_dispatch.cli.tally import Tally
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
 from alarm_dispatch.dispatcher import DEFAULT_LIMIT, AsyncDispatcher
+from alarm_dispatch.egress import INTERNAL, EgressPolicy
 from alarm_dispatch.errors import ConfigurationError, OutboxError
-from alarm_dispatch.exchange import Attempt, Transport
+from alarm_dispatch.exchange import Attempt
 from alarm_dispatch.model import Alarm
 
 __all__ = ["DEFAULT_BACKLOG", "run"]
@@ -51,6 +52,7 @@ def run(
     in_flight: int | None = None,
     backlog: int = DEFAULT_BACKLOG,
     transport: str = TRANSPORTS[0],
+    egress: EgressPolicy = INTERNAL,
     outbox: str | None = None,
     as_json: bool = False,
 ) -> int:
@@ -74,7 +76,7 @@ def run(
         try:
             # Half of the process's limit is for receivers that answer: one alone can then have its own.
             limit = max(DEFAULT_LIMIT, 2 * (in_flight or 0))
-            runner.run(storm.send(stream, carrier, limit=limit, backlog=backlog))
+            runner.run(storm.send(stream, transport=carrier, egress=egress, limit=limit, backlog=backlog))
         except KeyboardInterrupt:
             interrupted = True
     storm.sum_up(interrupted=interrupted)
@@ -137,15 +139,13 @@ class _Storm:
 
     # -- the work
 
-    async def send(self, stream: object, transport: Transport, *, limit: int, backlog: int) -> None:
-        """Send the alarms of the stream and wait until every delivery is settled."""
+    async def send(self, stream: object, **settings: Any) -> None:
+        """Send the alarms of the stream, with these settings, and wait until every delivery is settled."""
         # Beside the sending, which need not wait for it; a daemon, which need not be waited for.
         threading.Thread(target=self._count_lines, daemon=True).start()
         drawing = asyncio.create_task(self._keep_drawing())
         try:
-            async with AsyncDispatcher(
-                transport=transport, limit=limit, backlog=backlog, hooks=[self._note], **self.kept.settings
-            ) as dispatcher:
+            async with AsyncDispatcher(hooks=[self._note], **settings, **self.kept.settings) as dispatcher:
                 await self._submit_all(stream, dispatcher)
                 self.tally.read_to_end = True
                 self._look_for_end()

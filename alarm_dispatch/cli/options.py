@@ -11,6 +11,8 @@ from alarm_dispatch.cli.carriage import TRANSPORTS
 from alarm_dispatch.cli.errors import CommandError
 from alarm_dispatch.cli.escaping import printable_lines
 from alarm_dispatch.cli.send import INTERRUPTED
+from alarm_dispatch.egress import EgressPolicy
+from alarm_dispatch.egress.policy import Preset
 from alarm_dispatch.errors import (
     BuildError,
     ConfigurationError,
@@ -19,7 +21,16 @@ from alarm_dispatch.errors import (
     UnknownFormatError,
 )
 
-__all__ = ["CommandLine", "as_json", "leave", "outbox_file", "times", "together", "transport_option"]
+__all__ = [
+    "CommandLine",
+    "as_json",
+    "egress_option",
+    "leave",
+    "outbox_file",
+    "times",
+    "together",
+    "transport_option",
+]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -73,6 +84,15 @@ transport_option = click.option(
     default=TRANSPORTS[0],
     show_default=True,
     help="What carries the requests; aiohttp needs the extra fast.",
+)
+
+egress_option = click.option(
+    "--egress",
+    type=click.Choice([str(preset) for preset in Preset]),
+    default=str(Preset.INTERNAL),
+    show_default=True,
+    callback=lambda _context, _option, preset: EgressPolicy(preset=preset),
+    help="Which addresses may be called; a callback of --groups may have its own rules.",
 )
 
 times = together(

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from attrs import define, field
 
@@ -19,8 +20,9 @@ from alarm_dispatch.cli.keeping import Keeping, keeping
 from alarm_dispatch.cli.screen import Screen, print_json
 from alarm_dispatch.delivery import Delivery, DispatchReport
 from alarm_dispatch.dispatcher import AsyncDispatcher
+from alarm_dispatch.egress import INTERNAL, EgressPolicy
 from alarm_dispatch.errors import BuildError
-from alarm_dispatch.exchange import Attempt, Transport
+from alarm_dispatch.exchange import Attempt
 from alarm_dispatch.model import Alarm
 
 __all__ = ["FAILED", "INTERRUPTED", "NOTHING_TO_SEND", "Follower", "run"]
@@ -63,6 +65,7 @@ def run(
     *,
     session_id: str | None = None,
     transport: str = TRANSPORTS[0],
+    egress: EgressPolicy = INTERNAL,
     outbox: str | None = None,
     as_json: bool = False,
 ) -> int:
@@ -79,7 +82,9 @@ def run(
     with keeping(outbox, (group, *fallbacks), session_id) as kept:
         follower = Follower(kept)
         try:
-            report = asyncio.run(_dispatched(alarm, group, follower, kept, carrier))
+            report = asyncio.run(
+                _dispatched(alarm, group, follower, kept, {"transport": carrier, "egress": egress})
+            )
         except KeyboardInterrupt:
             # The dispatcher has settled everything on its way out.
             if follower.settled:
@@ -93,9 +98,9 @@ def run(
 
 
 async def _dispatched(
-    alarm: Alarm, group: AlarmGroup, follower: Follower, kept: Keeping, transport: Transport
+    alarm: Alarm, group: AlarmGroup, follower: Follower, kept: Keeping, carriage: dict[str, Any]
 ) -> DispatchReport:
-    async with AsyncDispatcher(transport=transport, hooks=[follower], **kept.settings) as dispatcher:
+    async with AsyncDispatcher(hooks=[follower], **carriage, **kept.settings) as dispatcher:
         kept.expect(len(group.callbacks))
         return await dispatcher.dispatch(alarm, group)
 

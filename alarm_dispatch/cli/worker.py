@@ -21,6 +21,7 @@ from alarm_dispatch.cli.screen import Screen
 from alarm_dispatch.cli.tally import statuses_told, verdicts_told
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
 from alarm_dispatch.dispatcher import AsyncDispatcher
+from alarm_dispatch.egress import INTERNAL, EgressPolicy
 from alarm_dispatch.errors import DispatcherClosedError, OutboxError
 from alarm_dispatch.exchange import Attempt, Transport, Verdict
 from alarm_dispatch.outbox import Outbox, StoredStatus
@@ -33,7 +34,14 @@ _TO_TELL = 10.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def run(*, outbox: str, groups: str, until_empty: bool = False, transport: str = TRANSPORTS[0]) -> int:
+def run(
+    *,
+    outbox: str,
+    groups: str,
+    until_empty: bool = False,
+    transport: str = TRANSPORTS[0],
+    egress: EgressPolicy = INTERNAL,
+) -> int:
     """Send until a signal comes, or until nothing is pending; 0 in both cases."""
     served = tuple(groups_from(groups).values())
     carrier = transport_named(transport)
@@ -41,7 +49,7 @@ def run(*, outbox: str, groups: str, until_empty: bool = False, transport: str =
         work = _Work(store, served, until_empty=until_empty)
         work.tell_unserved(groups)
         with asyncio.Runner(loop_factory=loop_factory(transport)) as runner:
-            runner.run(work.serve(carrier, outbox))
+            runner.run(work.serve(carrier, egress, outbox))
         work.tell_unserved(groups)
     work.sum_up()
     return 0
@@ -62,12 +70,16 @@ class _Work:
 
     # -- the work
 
-    async def serve(self, transport: Transport, path: str) -> None:
+    async def serve(self, transport: Transport, egress: EgressPolicy, path: str) -> None:
         """Send until it is time to end."""
         ended = asyncio.Event()
         with _on_signal(ended.set):
             async with AsyncDispatcher(
-                transport=transport, hooks=[self._note], outbox=self.outbox, groups=self.groups
+                transport=transport,
+                egress=egress,
+                hooks=[self._note],
+                outbox=self.outbox,
+                groups=self.groups,
             ) as dispatcher:
                 names = ", ".join(group.name for group in self.groups)
                 Screen().line(f"Serving {path} for {names}. Ctrl-C ends.")

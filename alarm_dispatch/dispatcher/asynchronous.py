@@ -45,7 +45,8 @@ class AsyncDispatcher(DispatcherSettings):
     ``limit`` is the number of requests in flight over all callbacks, ``backlog`` the number of unsettled
     deliveries.  ``circuit`` gives every callback without one of its own a
     :class:`~alarm_dispatch.limits.Circuit` (True: with the usual figures).  ``max_retry_after`` caps, in
-    seconds, what a receiver's Retry-After can ask for.
+    seconds, what a receiver's Retry-After can ask for.  ``egress`` says which URLs and addresses may be
+    called; the default is :meth:`EgressPolicy.internal() <alarm_dispatch.egress.EgressPolicy.internal>`.
     """
 
     def _open(self) -> None:

@@ -12,6 +12,7 @@ from alarm_dispatch.callbacks import AlarmGroup, Overrides, check_transport
 from alarm_dispatch.clock import Clock, SystemClock
 from alarm_dispatch.confirmation import ConfirmationLike, confirmed_by
 from alarm_dispatch.dispatcher.ids import DeliveryIds
+from alarm_dispatch.egress import INTERNAL, EgressPolicy
 from alarm_dispatch.engine import Engine, EngineSettings, Hook
 from alarm_dispatch.engine.backlog import Backlog
 from alarm_dispatch.engine.durable import DurableEngine
@@ -60,6 +61,7 @@ class DispatcherSettings:
         timeout: float | None = None,
         schedule: RetrySchedule | None = None,
         confirmation: ConfirmationLike | None = None,
+        egress: EgressPolicy | None = None,
         limit: int = DEFAULT_LIMIT,
         backlog: int = DEFAULT_BACKLOG,
         circuit: Circuit | bool | None = None,
@@ -99,6 +101,7 @@ class DispatcherSettings:
             transport=transport or HttpxTransport(),
             clock=self._clock,
             new_id=new_id,
+            egress=_checked_egress(egress),
             keeps=outbox is not None,
         )
         if _seconds(lease, "lease") == 0:
@@ -181,6 +184,15 @@ def _checked_clock(clock: Clock | None) -> Clock:
         told = f"must have now() and new_event_loop(); a {type(clock).__name__} has not"
         raise InvalidFieldError("clock", told)
     return clock
+
+
+def _checked_egress(egress: EgressPolicy | None) -> EgressPolicy:
+    given: object = egress
+    if egress is None:
+        return INTERNAL
+    if not isinstance(given, EgressPolicy):
+        raise InvalidFieldError("egress", f"must be an EgressPolicy, not {type(given).__name__}")
+    return egress
 
 
 def enter(

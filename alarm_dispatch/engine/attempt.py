@@ -7,7 +7,7 @@ import asyncio
 import attrs
 from attrs import define
 
-from alarm_dispatch.errors import DispatcherClosedError, TransportError
+from alarm_dispatch.errors import DispatcherClosedError, EgressRefusedError, TransportError
 from alarm_dispatch.exchange import Judgement, Reply, Request, Transport, Verdict
 from alarm_dispatch.jobs import Job
 from alarm_dispatch.redaction import described, presentable
@@ -54,6 +54,7 @@ async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
 async def _made(job: Job, request: Request, deadline: float) -> Outcome:
     reply: Reply | None = None
     try:
+        request.egress.check_url(request.url)
         if getattr(job.transport, "keeps_deadline", False):
             received = await job.transport.send(request, deadline=deadline)
         else:
@@ -64,7 +65,11 @@ async def _made(job: Job, request: Request, deadline: float) -> Outcome:
         judgement = confirmation.judge(reply)
         _check(judgement, Judgement, "the confirmation")
     except TransportError as error:
-        return Outcome(Judgement(error.verdict, presentable(error.reason, request.url, request.headers)))
+        judgement = Judgement(error.verdict, presentable(error.reason, request.url, request.headers))
+        # A rule of ours decided, so the delivery tells which; the receiver is not charged with it.  Of its
+        # traceback nobody learns anything, and it would keep the request alive as long as the delivery.
+        refused = isinstance(error, EgressRefusedError)
+        return Outcome(judgement, fault=error.with_traceback(None) if refused else None)
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is not None and not task.cancelling():

@@ -19,6 +19,7 @@ from alarm_dispatch.confirmation import (
     status_is,
 )
 from alarm_dispatch.converters import StructureError, at_key, collecting_converter, gathered, problems_of
+from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.errors import ConfigurationError, InvalidFieldError
 from alarm_dispatch.exchange import Transport
 from alarm_dispatch.formats import Format
@@ -225,6 +226,19 @@ def _transport(value: Any, _type: Any) -> HttpxTransport:
     return _converter.structure(value, _HttpxSettings).transport()
 
 
+def _egress(value: Any, _type: Any) -> EgressPolicy:
+    if isinstance(value, str):
+        try:
+            return EgressPolicy(preset=value)
+        except InvalidFieldError as error:
+            raise ValueError(error.problem) from None
+    if not isinstance(value, Mapping):
+        raise TypeError(
+            'must be the name of a preset, or a table such as {preset = "internal", https_only = true}'
+        )
+    return _egress_table(value, EgressPolicy)  # type: ignore[no-any-return]  # a hook gives what it is for
+
+
 def _rate(value: Any, _type: Any) -> Any:
     return value  # the field's own converter reads it, and names what is allowed
 
@@ -236,4 +250,7 @@ _converter.register_structure_hook(Transport, _transport)
 _converter.register_structure_hook(BasicAuth | BearerAuth, _auth)
 _converter.register_structure_hook_func(lambda kind: kind == tuple[tuple[str, str], ...], _headers)
 _converter.register_structure_hook(Rate, _rate)
+# The hook of any class of settings, before the one that takes a preset's name as well.
+_egress_table = _converter.get_structure_hook(EgressPolicy)
+_converter.register_structure_hook(EgressPolicy, _egress)
 _converter.register_structure_hook_func(lambda kind: kind == tuple[float, ...], _delays)

@@ -5,25 +5,29 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.errors import InvalidFieldError, TransportError
 from alarm_dispatch.exchange import Reply, Request
 from alarm_dispatch.transports import settings
 from alarm_dispatch.transports.auth import Auth
 from alarm_dispatch.transports.deadline import Deadlines
+from alarm_dispatch.transports.gate import Gate, check_own_client, check_proxied, refuse
 from alarm_dispatch.transports.pools import PerLoop
 from alarm_dispatch.transports.reasons import Progress, in_plain_words, reply_too_long
 from alarm_dispatch.transports.settings import DEFAULT_MAX_REPLY_BYTES, Headers
 from alarm_dispatch.transports.tls import ClientCert, make_tls
 from alarm_dispatch.transports.wire import RequestWriter
+from alarm_dispatch.transports.writes import Writes
 
 try:
     import aiohttp
     from aiohttp import ClientSession
-    from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ConnectionKey
     from aiohttp.connector import Connection
@@ -42,6 +46,7 @@ _KEEPALIVE = 30.0
 # would take one more of the few threads that look names up, until no other receiver's name is found.
 _ADDRESS_KEPT = 5
 _MAX_RECEIVERS = 4096
+_MAX_POLICIES = 1024  # each has a connector of 3 KB
 _MAX_TRIES = 3
 _INTERIM = frozenset({100, *range(102, 200)})  # 101 is the last that is said on a connection
 _WORDS = {
@@ -72,12 +77,49 @@ class _Body(aiohttp.Payload):
         await writer.write(self._value)
 
 
+class _GatedResolver(AbstractResolver):
+    """Answers with the addresses that a gate lets through."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        found = await self._gate.addresses(host, port)
+        answer = ResolveResult(hostname=host, host="", port=port, family=family, proto=0, flags=0)
+        return [{**answer, "host": address} for address in found]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class _GatedConnector(aiohttp.TCPConnector):
+    """Connects by one policy, whose connections and addresses it keeps; to a proxy it connects anywhere."""
+
+    def __init__(self, policy: EgressPolicy, *, proxied: bool) -> None:
+        gate = Gate(policy)
+        super().__init__(
+            limit=0,  # the dispatcher limits the requests in flight
+            keepalive_timeout=_KEEPALIVE,
+            ttl_dns_cache=_ADDRESS_KEPT,
+            # The system's, whatever else is installed.
+            resolver=aiohttp.ThreadedResolver() if proxied else _GatedResolver(gate),
+            # aiohttp asks no resolver for an address that stands in the URL.
+            socket_factory=None if proxied else gate.socket,
+        )
+        self.in_flight = 0
+
+
 class _Receiver(aiohttp.ClientRequest):
     """What aiohttp connects by: one for all requests of a lane to a URL, where a session makes many."""
 
-    def __init__(self, lane: str, writer: RequestWriter, url: URL, **settings: Any) -> None:
+    def __init__(
+        self, lane: str, writer: RequestWriter, url: URL, connector: _GatedConnector, **settings: Any
+    ) -> None:
         super().__init__("POST", url, loop=asyncio.get_running_loop(), **settings)
         self.writer = writer
+        self.connector = connector
         key = super().connection_key
         # aiohttp keeps connections by this key; with the lane in it, lanes share none.
         self._key = key._replace(proxy_headers_hash=hash((lane, key.proxy_headers_hash)))
@@ -91,22 +133,40 @@ class _Receiver(aiohttp.ClientRequest):
 class _Connections:
     """The connections of one event loop."""
 
-    def __init__(self, receiver: Callable[[str, str], _Receiver]) -> None:
-        self.connector = aiohttp.TCPConnector(
-            limit=0,  # the dispatcher limits the requests in flight
-            keepalive_timeout=_KEEPALIVE,
-            ttl_dns_cache=_ADDRESS_KEPT,
-            resolver=aiohttp.ThreadedResolver(),  # the system's, whatever else is installed
-        )
-        self.receiver = functools.lru_cache(_MAX_RECEIVERS)(receiver)
+    def __init__(self, receiver: Callable[[str, str, _GatedConnector], _Receiver], *, proxied: bool) -> None:
+        self.connectors: dict[EgressPolicy, _GatedConnector] = {}
+        self.receiver = functools.lru_cache(_MAX_RECEIVERS)(self._new_receiver)
+        self._make = receiver
+        self._proxied = proxied
+        self._closing: set[asyncio.Task[None]] = set()
         self.deadlines = Deadlines()
-        self._loop = asyncio.get_running_loop()
-        self._unwritten: list[tuple[ResponseHandler, bytes, Progress]] = []
+        self.writes = Writes()
+
+    def _new_receiver(self, lane: str, url: str, policy: EgressPolicy) -> _Receiver:
+        connector = self.connectors.get(policy)
+        if connector is None:
+            if len(self.connectors) >= _MAX_POLICIES:
+                self._close_idle()
+            connector = self.connectors[policy] = _GatedConnector(policy, proxied=self._proxied)
+        return self._make(lane, url, connector)
+
+    def _close_idle(self) -> None:
+        """Let go of what policies leave behind that are made, and used for a while, again and again."""
+        self.receiver.cache_clear()
+        for policy, connector in list(self.connectors.items()):
+            if not connector.in_flight:
+                closing = asyncio.create_task(self.connectors.pop(policy).close())
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await asyncio.gather(*self._closing, *(each.close() for each in self.connectors.values()))
 
     async def connect(self, receiver: _Receiver) -> tuple[Connection, ResponseHandler]:
         """A connection on which nothing is under way."""
         for _ in range(_MAX_TRIES):
-            connection = await self.connector.connect(receiver, [], _NO_TIMEOUT)
+            connection = await receiver.connector.connect(receiver, [], _NO_TIMEOUT)
             protocol = connection.protocol
             # What a receiver said before it was asked must not be taken for its reply.
             if protocol is not None and not protocol.should_close:
@@ -114,29 +174,10 @@ class _Connections:
             connection.close()
         raise _spoke_unasked()
 
-    def write(self, protocol: ResponseHandler, message: bytes, progress: Progress) -> None:
-        """Write soon, together with what others write in this round of the loop.
-
-        Receivers that are woken up for one request, and fall asleep before the next, cost the sender a tenth
-        of all its time: the kernel wakes them in the sender's call.
-        """
-        if not self._unwritten:
-            self._loop.call_soon(self._write_all)
-        self._unwritten.append((protocol, message, progress))
-
-    def _write_all(self) -> None:
-        unwritten, self._unwritten = self._unwritten, []
-        for protocol, message, progress in unwritten:
-            transport = protocol.transport
-            if protocol.should_close or transport is None or transport.is_closing():
-                protocol.close()  # cut off meanwhile, or the receiver spoke before it was asked
-            else:
-                progress.sent = True
-                transport.write(message)
-
     def disown(self) -> None:
-        """Keep the connector's finalizer from closing what belongs to a parent process."""
-        self.connector._closed = True
+        """Keep the connectors' finalizers from closing what belongs to a parent process."""
+        for connector in self.connectors.values():
+            connector._closed = True
 
 
 class AiohttpTransport:
@@ -154,6 +195,9 @@ class AiohttpTransport:
     ``session`` is an ``aiohttp.ClientSession`` of your own that carries everything instead (its proxy, its
     traces, its middlewares, at its speed); it is not closed, lanes share its connections, its timeouts hold
     beside the deadline, and it must belong to the event loop of the dispatcher.
+
+    A connection goes to an address that the request's egress policy lets through, to a proxy anywhere.  The
+    addresses that a session of your own finds nobody sees: where the policy needs them, it is not used.
 
     No redirect is followed, no cookie kept, nothing decompressed, no proxy taken from the environment.
     Raises :class:`~alarm_dispatch.errors.InvalidFieldError` for wrong settings.
@@ -185,7 +229,7 @@ class AiohttpTransport:
         self._tls = settings.checked_tls("AiohttpTransport", tls, ca_file, client_cert)
         self._headers = settings.general_headers("AiohttpTransport", headers, auth)
         self._max_reply_bytes = settings.checked_cap("AiohttpTransport", max_reply_bytes)
-        self._connections = PerLoop(lambda: _Connections(self._new_receiver), _Connections.disown)
+        self._connections = PerLoop(self._new_connections, _Connections.disown)
 
     async def send(self, request: Request, *, deadline: float) -> Reply:
         """Carry one request; see :class:`~alarm_dispatch.exchange.Transport`."""
@@ -199,29 +243,37 @@ class AiohttpTransport:
         except TimeoutError:
             raise progress.timed_out() from None
         except _FOREIGN as error:
+            refuse(request, error)
             raise progress.failed(_told(error)) from error
 
     async def _exchange(self, connections: _Connections, request: Request, progress: Progress) -> Reply:
-        receiver = connections.receiver(request.lane, request.url)
+        if self._proxy is not None:
+            check_proxied(request)
+        receiver = connections.receiver(request.lane, request.url, request.egress)
         message = receiver.writer.write(request)
-        connection, protocol = await connections.connect(receiver)
+        receiver.connector.in_flight += 1
         try:
-            protocol.set_response_params(
-                skip_payload=request.method == "HEAD", read_until_eof=True, auto_decompress=False
-            )
-            connections.write(protocol, message, progress)
-            reply, body = await protocol.read()
-            _check_asked(progress)
-            while reply.code in _INTERIM:
+            connection, protocol = await connections.connect(receiver)
+            try:
+                protocol.set_response_params(
+                    skip_payload=request.method == "HEAD", read_until_eof=True, auto_decompress=False
+                )
+                connections.writes.soon(protocol, message, progress)
                 reply, body = await protocol.read()
-            content = await self._read(body, reply.code)
-        except BaseException:
-            connection.close()
-            raise
-        connection.release()
+                _check_asked(progress)
+                while reply.code in _INTERIM:
+                    reply, body = await protocol.read()
+                content = await self._read(body, reply.code)
+            except BaseException:
+                connection.close()
+                raise
+            connection.release()
+        finally:
+            receiver.connector.in_flight -= 1
         return Reply(status_code=reply.code, headers=tuple(reply.headers.items()), content=content)
 
     async def _exchange_by(self, session: ClientSession, request: Request, progress: Progress) -> Reply:
+        check_own_client(request, "AiohttpTransport")
         async with session.request(
             request.method,
             request.url,
@@ -246,22 +298,24 @@ class AiohttpTransport:
             raise reply_too_long(status_code, self._max_reply_bytes)
         return content
 
-    def _new_receiver(self, lane: str, url: str) -> _Receiver:
+    def _new_connections(self) -> _Connections:
+        return _Connections(self._new_receiver, proxied=self._proxy is not None)
+
+    def _new_receiver(self, lane: str, url: str, connector: _GatedConnector) -> _Receiver:
         where, proxy = URL(url), self._proxy
         if self._tls is None and "https" in (where.scheme, proxy and proxy.scheme):
             # One context for all: each of its own would cost 0.8 MB and 20 ms.
             self._tls = make_tls()
         for_proxy = self._for_proxy if proxy and where.scheme == "http" else None
         writer = RequestWriter(url, where.host_port_subcomponent or "", self._headers, for_proxy)
-        return _Receiver(
-            lane, writer, where, ssl=self._tls or True, proxy=proxy, proxy_headers=dict(self._for_proxy)
-        )
+        tls, proxy_headers = self._tls or True, dict(self._for_proxy)
+        return _Receiver(lane, writer, where, connector, ssl=tls, proxy=proxy, proxy_headers=proxy_headers)
 
     async def aclose(self) -> None:
         """Close all connections that belong to the running loop."""
         connections = self._connections.pop()
         if connections is not None:
-            await connections.connector.close()
+            await connections.close()
 
 
 def _check_asked(progress: Progress) -> None:

@@ -9,16 +9,20 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 
 import httpx
 
-from alarm_dispatch.errors import InvalidFieldError
-from alarm_dispatch.exchange import Reply, Request
-from alarm_dispatch.http_values import check_url
+from alarm_dispatch.egress import EgressPolicy
+from alarm_dispatch.errors import InvalidFieldError, TransportError
+from alarm_dispatch.exchange import Reply, Request, Verdict
 from alarm_dispatch.transports.auth import Auth
 from alarm_dispatch.transports.deadline import Deadlines
+from alarm_dispatch.transports.gate import Gate, check_own_client, check_proxied, refuse
+from alarm_dispatch.transports.httpcore import Pool, new_pool
 from alarm_dispatch.transports.pools import LanePools, PerLoop
 from alarm_dispatch.transports.reasons import Progress, in_plain_words, reply_too_long
 from alarm_dispatch.transports.settings import (
     DEFAULT_MAX_REPLY_BYTES,
+    Headers,
     checked_cap,
+    checked_proxy,
     checked_tls,
     complete,
     general_headers,
@@ -58,6 +62,14 @@ class _Body(httpx.AsyncByteStream):
         yield self._content
 
 
+class _Carrier(httpx.AsyncHTTPTransport):
+    """httpx's own transport, so that what mocks or watches it does so here, over a pool that is gated."""
+
+    def __init__(self, pool: Pool) -> None:
+        # Not super().__init__(): it would make a pool whose connections go anywhere.
+        self._pool = pool
+
+
 class HttpxTransport:
     """Carries requests with httpx.
 
@@ -73,6 +85,9 @@ class HttpxTransport:
     ``client`` is an ``httpx.AsyncClient`` of your own that carries everything instead (its proxies, its
     event hooks); it is neither closed nor pooled for each lane, and its timeouts hold beside the deadline.
     Its cookies and the proxies that it takes from the environment are its own affair.
+
+    A connection goes to an address that the request's egress policy lets through, to a proxy anywhere.  The
+    addresses that a client of your own finds nobody sees: where the policy needs them, it is not used.
 
     No redirect is followed and nothing decompressed; without a client of your own no cookie is kept and no
     proxy taken from the environment.
@@ -105,13 +120,16 @@ class HttpxTransport:
             raise InvalidFieldError("HttpxTransport.http2", "needs the extra: alarm-dispatch[http2]")
         self._client = client
         self._http2 = http2
-        self._proxy = _checked_proxy(proxy)
+        self._proxy: tuple[str, Headers] | None = None
+        if proxy is not None:
+            bare, for_proxy = checked_proxy("HttpxTransport", proxy)
+            self._proxy = str(httpx.URL(bare)), for_proxy  # in ASCII
         self._tls = checked_tls("HttpxTransport", tls, ca_file, client_cert)
         self._headers = general_headers("HttpxTransport", headers, auth)
         self._max_reply_bytes = checked_cap("HttpxTransport", max_reply_bytes)
-        self._pools: LanePools[httpx.AsyncHTTPTransport] = LanePools(
-            self._new_pool,
-            httpx.AsyncHTTPTransport.aclose,
+        self._pools: LanePools[tuple[str, EgressPolicy], _Carrier] = LanePools(
+            self._new_carrier,
+            _Carrier.aclose,
             room=_STREAMS_PER_POOL if http2 else _CONNECTIONS_PER_POOL,
             idle_for=_KEEPALIVE,
         )
@@ -128,6 +146,7 @@ class HttpxTransport:
                 raise progress.failed(in_plain_words(error)) from error
             raise progress.timed_out() from None
         except _FOREIGN as error:
+            refuse(request, error)
             if isinstance(error, _BEFORE_SENDING):
                 progress.sent = False
             raise progress.failed(in_plain_words(error)) from error
@@ -135,6 +154,7 @@ class HttpxTransport:
     async def _exchange(self, request: Request, body: _Body) -> Reply:
         headers = list(complete(request.headers, self._headers))
         if self._client is not None:
+            check_own_client(request, "HttpxTransport")
             # Replies are read raw, so the client's wish for compressed ones must not go out.
             headers = list(complete(tuple(headers), (("Accept-Encoding", "identity"),)))
             outgoing = self._client.build_request(
@@ -142,10 +162,13 @@ class HttpxTransport:
             )
             outgoing.stream = body
             return await self._read(await self._client.send(outgoing, stream=True, follow_redirects=False))
-        async with self._pools.pool(request.lane) as pool:
+        if self._proxy is not None:
+            check_proxied(request)
+            _check_brackets(request)
+        async with self._pools.pool((request.lane, request.egress)) as carrier:
             outgoing = httpx.Request(request.method, request.url, content=request.content, headers=headers)
             outgoing.stream = body
-            return await self._read(await pool.handle_async_request(outgoing))
+            return await self._read(await carrier.handle_async_request(outgoing))
 
     async def _read(self, response: httpx.Response) -> Reply:
         if response.is_stream_consumed:
@@ -163,20 +186,22 @@ class HttpxTransport:
             await response.aclose()
         return _reply(response, b"".join(parts))
 
-    def _new_pool(self) -> httpx.AsyncHTTPTransport:
+    def _new_carrier(self, key: tuple[str, EgressPolicy]) -> _Carrier:
         if self._tls is None:
             # One context for all pools: each of its own would cost 0.8 MB and 20 ms.
             self._tls = make_tls()
-        return httpx.AsyncHTTPTransport(
-            verify=self._tls,
-            http2=self._http2,
-            proxy=self._proxy,
-            # A receiver that was asked for HTTP/2 may answer in HTTP/1.1, with a connection for each request.
-            limits=httpx.Limits(
-                max_connections=_STREAMS_PER_POOL if self._http2 else _CONNECTIONS_PER_POOL,
-                max_keepalive_connections=_CONNECTIONS_PER_POOL,
-                keepalive_expiry=_KEEPALIVE,
-            ),
+        _, policy = key
+        return _Carrier(
+            new_pool(
+                Gate(policy),
+                tls=self._tls,
+                http2=self._http2,
+                proxy=self._proxy,
+                # A receiver that was asked for HTTP/2 may answer in HTTP/1.1, with a connection a request.
+                connections=_STREAMS_PER_POOL if self._http2 else _CONNECTIONS_PER_POOL,
+                kept=_CONNECTIONS_PER_POOL,
+                kept_for=_KEEPALIVE,
+            )
         )
 
     async def aclose(self) -> None:
@@ -189,8 +214,8 @@ def _reply(response: httpx.Response, content: bytes) -> Reply:
     return Reply(status_code=response.status_code, headers=headers, content=content)
 
 
-def _checked_proxy(proxy: str | None) -> httpx.Proxy | None:
-    if proxy is None:
-        return None
-    check_url(proxy, "HttpxTransport.proxy")
-    return httpx.Proxy(proxy)
+def _check_brackets(request: Request) -> None:
+    """Raise TransportError for what httpcore asks a proxy for without its brackets, as another host."""
+    if b":" in httpx.URL(request.url).raw_host:
+        told = "httpx cannot ask a proxy for an IPv6 address; AiohttpTransport can"
+        raise TransportError(Verdict.REFUSED, told)

@@ -11,7 +11,8 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from alarm_dispatch.errors import TransportError
+from alarm_dispatch.egress.urls import target_of
+from alarm_dispatch.errors import InvalidFieldError, TransportError
 from alarm_dispatch.exchange import Reply, Request, Verdict
 from alarm_dispatch.receiver.answers import reply_to, wire_form
 from alarm_dispatch.receiver.playback import Playback
@@ -76,8 +77,10 @@ class MemoryTransport:
         now: Callable[[], datetime] = _utc_now,
         on_request: Callable[[CarriedRequest], object] | None = None,
     ) -> None:
+        # A callback's request has its host in the one spelling that is called.
+        scripts = {name: own for url, own in (scripts or {}).items() for name in (url, _called(url))}
         self._handler = script if callable(script) else None
-        self._own = frozenset(scripts or ())
+        self._own = frozenset(scripts)
         self._playback = Playback("confirm" if callable(script) else script, scripts)
         self._requests: deque[CarriedRequest] = deque(maxlen=keep)
         self._count = 0
@@ -129,6 +132,13 @@ class MemoryTransport:
         self._requests.append(carried)
         if self._on_request is not None:
             self._on_request(carried)
+
+
+def _called(url: str) -> str:
+    try:
+        return target_of(url, "scripts").url
+    except InvalidFieldError:
+        return url  # what nobody calls
 
 
 async def _ask(handler: Handler, request: Request) -> Reply:

@@ -14,6 +14,7 @@ from attrs import define, field
 
 __all__ = ["LanePools", "PerLoop"]
 
+_K = TypeVar("_K")
 _P = TypeVar("_P")
 
 _MAX_LANES = 4096
@@ -54,8 +55,10 @@ class _Lane(Generic[_P]):
         return not any(shard.in_flight for shard in self.shards)
 
 
-class LanePools(Generic[_P]):
+class LanePools(Generic[_K, _P]):
     """Pools of one transport, by event loop and lane.
+
+    What names a lane here is all that its requests must have in common to share connections.
 
     A lane gets one pool more when all of its pools carry ``room`` requests.  A lane that carried nothing
     for ``idle_for`` seconds loses its pools when others send.
@@ -63,7 +66,7 @@ class LanePools(Generic[_P]):
 
     def __init__(
         self,
-        make: Callable[[], _P],
+        make: Callable[[_K], _P],
         close: Callable[[_P], Awaitable[None]],
         *,
         room: int,
@@ -76,12 +79,12 @@ class LanePools(Generic[_P]):
         self._idle_for = idle_for
         self._max_lanes = max_lanes
         self._forks = _forks
-        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, OrderedDict[str, _Lane[_P]]] = (
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, OrderedDict[_K, _Lane[_P]]] = (
             WeakKeyDictionary()
         )
 
     @contextlib.asynccontextmanager
-    async def pool(self, key: str) -> AsyncIterator[_P]:
+    async def pool(self, key: _K) -> AsyncIterator[_P]:
         """A pool of the lane ``key`` with room for one request, for as long as the block runs."""
         loop = asyncio.get_running_loop()
         if self._forks != _forks:
@@ -94,7 +97,7 @@ class LanePools(Generic[_P]):
         lane.used_at = loop.time()
         shard = next((shard for shard in lane.shards if shard.in_flight < self._room), None)
         if shard is None:
-            shard = _Shard(self._make())
+            shard = _Shard(self._make(key))
             lane.shards.append(shard)
         shard.in_flight += 1
         try:
@@ -103,7 +106,7 @@ class LanePools(Generic[_P]):
             shard.in_flight -= 1
             await self._close_longest_idle(lanes, loop.time())
 
-    async def _close_longest_idle(self, lanes: OrderedDict[str, _Lane[_P]], now: float) -> None:
+    async def _close_longest_idle(self, lanes: OrderedDict[_K, _Lane[_P]], now: float) -> None:
         key, lane = next(iter(lanes.items()), (None, None))
         if key is None or lane is None or not lane.idle:
             return

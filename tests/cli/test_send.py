@@ -54,6 +54,20 @@ def test_failed(loopback_receiver):
     assert len(receiver.requests) == 3
 
 
+def test_refused(loopback_receiver):
+    """What --egress does not allow is not sent and not tried again; the exit code is 1."""
+    receiver = loopback_receiver()
+    to = ("--format", "tencent", "--url", receiver.url, "--egress", "public_only")
+
+    result = run("send", METRIC, *to, *AT_ONCE, env={"COLUMNS": "200"})
+
+    assert result.exit_code == 1
+    assert f"refused by the egress policy (loopback): {receiver.url}" in result.stdout
+    assert "attempt 1 refused" in result.stderr
+    assert "attempt 2" not in result.stderr
+    assert receiver.requests == ()
+
+
 def test_no_secret_is_shown(loopback_receiver):
     """User, password and query values of the URL stay hidden."""
     receiver = loopback_receiver("500")

@@ -58,6 +58,17 @@ def test_all_are_delivered(loopback_receiver, alarms_file):
     assert len({json.loads(request.content)["sessionId"] for request in receiver.requests}) == 30
 
 
+def test_refused(loopback_receiver, alarms_file):
+    """What --egress does not allow is not sent, and counted as failed."""
+    receiver = loopback_receiver()
+
+    result = run("send", "--many", alarms_file(numbered(3)), *to(receiver), "--egress", "public_only")
+
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[1:] == ["delivered 0, failed 3, superseded 0", "attempts: refused 3"]
+    assert receiver.requests == ()
+
+
 def test_json_sums_up(loopback_receiver, alarms_file):
     """One line: the counts, of deliveries and of attempts."""
     receiver = loopback_receiver("500,200")

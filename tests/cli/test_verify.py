@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.cli.runs import run
 from tests.cli.test_send import group_text, groups_file
 
@@ -54,3 +56,23 @@ def test_a_fault_of_our_own(monkeypatch):
 
     assert result.exit_code == 1
     assert "RuntimeError: a defect" in result.stdout
+
+
+@pytest.mark.parametrize(("egress", "code"), [("internal", 0), ("public_only", 1), ("anything", 0)])
+def test_which_addresses_may_be_called(loopback_receiver, egress, code):
+    """A preset is said by its name; what it refuses is told by its rule."""
+    receiver = loopback_receiver()
+
+    result = run("verify", "--format", "tencent", "--url", receiver.url, "--egress", egress, "--json")
+
+    assert result.exit_code == code
+    assert len(receiver.requests) == 1 - code
+    assert ("refused by the egress policy (loopback)" in result.stdout) is bool(code)
+
+
+def test_no_preset():
+    """The error lists them."""
+    result = run("verify", "--format", "tencent", "--url", "http://h/", "--egress", "public")
+
+    assert result.exit_code == 2
+    assert "'public' is not one of 'internal', 'public_only', 'anything'" in result.stderr

@@ -75,6 +75,20 @@ def test_what_it_does_not_serve_is_told(loopback_receiver, groups_file, tmp_path
     assert (second.exit_code, second.stderr) == (0, f"{told}renamed\n" * 2)
 
 
+def test_refused(loopback_receiver, groups_file, tmp_path):
+    """What --egress does not allow is not sent, and dead, save for a callback with a policy of its own."""
+    receiver = loopback_receiver()
+    path = put(tmp_path / "alarms.db", "oncall", "inside")
+    groups = groups_file(oncall=(receiver.url, ""), inside=(receiver.url, ', egress = "internal"'))
+
+    result = run("worker", "--outbox", path, "--groups", groups, "--until-empty", "--egress", "public_only")
+
+    assert result.exit_code == 0
+    assert "EgressRefusedError: refused by the egress policy (loopback)" in result.stderr
+    assert statuses(path) == {"oncall": ["dead"], "inside": ["delivered"]}
+    assert len(receiver.requests) == 1
+
+
 def test_nothing_is_there(groups_file, tmp_path):
     """The file is made, so that others can put into it."""
     path = str(tmp_path / "alarms.db")

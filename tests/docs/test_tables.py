@@ -23,6 +23,9 @@ from alarm_dispatch.callbacks import AlarmGroup, Callback
 from alarm_dispatch.cli.stored import stored_document
 from alarm_dispatch.delivery import DeliveryStatus
 from alarm_dispatch.dispatcher import DEFAULT_BACKLOG, DEFAULT_LIMIT
+from alarm_dispatch.egress import EgressPolicy
+from alarm_dispatch.egress.registry import REGISTRY, Kind
+from alarm_dispatch.errors import EgressRefusedError
 from alarm_dispatch.exchange import Verdict
 from alarm_dispatch.formats import aliyun, blueking, tencent, tencent_legacy
 from alarm_dispatch.formats.tencent.dimensions.shape import KEY
@@ -308,6 +311,7 @@ def test_every_word_of_a_script_has_its_row():
         ("A callback", [Callback], set()),
         ("A schedule", [schedule.RetrySchedule], {"stop", "wait"}),
         ("A transport", [_HttpxSettings], set()),
+        ("An egress policy", [EgressPolicy], set()),
         ("Authentication", [BasicAuth, BearerAuth], set()),
         ("The alarm itself", [model.Alarm], set()),
         ("policy", [model.Policy], set()),
@@ -331,3 +335,89 @@ def test_every_key_of_a_file_has_its_row(heading, kinds, left_out):
     for name in known.keys() - left_out:
         must = known[name].default is attrs.NOTHING
         assert must == ("required" in told[name][1]), name
+
+
+_OF_A_KIND = {
+    "public": "8.8.8.8",
+    "loopback": "127.0.0.1",
+    "private network": "fd00::1",
+    "shared address space": "100.64.0.1",
+    "link-local": "fe80::1",
+    "cloud metadata": "169.254.169.254",
+    "multicast": "ff02::1",
+    "broadcast": "255.255.255.255",
+    "unspecified": "::",
+    "this network": "0.0.0.1",
+    "documentation": "192.0.2.1",
+    "benchmarking": "198.18.0.1",
+    "site-local": "fec0::1",
+    "IPv4-compatible": "::8.8.8.8",
+    "local-use NAT64": "64:ff9b:1::1",
+    "6to4": "2002:808:808::1",
+    "Teredo": "2001:0:808:808:0:0:f7f7:f7f7",
+    "reserved": "240.0.0.1",
+}
+
+
+def test_every_kind_of_address_has_its_row():
+    """With what either preset does about it."""
+    text = (REFERENCE / "egress.md").read_text("utf-8")
+    table = re.findall(
+        r"^\| `([^`]+)` \| [^|]+ \| (may be called|refused) \| (may be called|refused) \|$",
+        text,
+        re.MULTILINE,
+    )
+    decided = []
+
+    for kind, address in _OF_A_KIND.items():
+        cells = []
+        for policy in (EgressPolicy.internal(), EgressPolicy.public_only()):
+            try:
+                policy.check_address(address, "http://h/")
+                cells.append("may be called")
+            except EgressRefusedError as error:
+                cells.append("refused" if error.rule == kind else error.rule)
+        decided.append((kind, *cells))
+
+    assert table == decided
+    assert list(_OF_A_KIND) == list(Kind)
+
+
+def test_every_network_of_the_registry_has_its_row():
+    """In the order of the code."""
+    told = [(row[0].strip("`"), row[1].strip("`"), row[2]) for row in rows("egress.md", "Networks")]
+
+    assert told == [(network, str(kind), source) for network, kind, source in REGISTRY]
+
+
+@pytest.mark.parametrize(
+    ("rules", "url", "address"),
+    [
+        ({"https_only": True}, "http://h/", None),
+        ({"deny_ports": [80]}, "http://h/", None),
+        ({"allow_ports": [81]}, "http://h/", None),
+        ({"deny_hosts": ["h"]}, "http://h/", None),
+        ({"allow_hosts": ["i"]}, "http://h/", None),
+        ({"deny_networks": ["10.0.0.1"]}, "http://10.1/", None),
+        ({"allow_networks": ["10.0.0.2"]}, "http://10.1/", None),
+        ({}, "h", None),
+        ({}, "http://h/", "h"),
+    ],
+)
+def test_every_rule_has_its_row(rules, url, address):
+    """Beside the kinds of addresses."""
+    policy = EgressPolicy.internal(**rules)
+
+    with pytest.raises(EgressRefusedError) as refused:
+        policy.check_url(url) if address is None else policy.check_address(address, url)
+
+    assert refused.value.rule in names("egress.md", "Rules")
+
+
+def test_every_spelling_of_a_host_has_its_row():
+    """What is called is what the row says."""
+    for written, read in ((row[0], row[1]) for row in rows("egress.md", "Spellings of a host")):
+        told = re.match("`([^`]+)`", read)
+        for host in re.findall("`([^`]+)`", written):
+            address = Callback(f"http://{host}/", format="tencent").address
+            assert address == f"http://{told[1] if told else host}/"

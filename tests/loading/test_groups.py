@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alarm_dispatch import AlarmGroup, Callback, RetrySchedule, load_groups
+from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.errors import ConfigurationError
 from alarm_dispatch.formats import blueking, tencent
 from alarm_dispatch.limits import Circuit, Rate
@@ -68,6 +69,46 @@ def test_groups_out_of_a_json_file(tmp_path: Path) -> None:
     assert load_groups(path) == load_groups(str(path)) == {"oncall": _LOADED}
 
 
+@pytest.mark.parametrize(
+    ("egress", "policy"),
+    [
+        (None, None),
+        ("internal", EgressPolicy.internal()),
+        ("public_only", EgressPolicy.public_only()),
+        ("anything", EgressPolicy.anything()),
+        ({}, EgressPolicy.internal()),
+        ({"preset": "public_only", "https_only": True}, EgressPolicy.public_only(https_only=True)),
+        (
+            MappingProxyType({"deny_networks": ("10.0.0.0/8",), "allow_ports": [443, "8000-8099"]}),
+            EgressPolicy.internal(deny_networks=["10.0.0.0/8"], allow_ports=[443, "8000-8099"]),
+        ),
+        (
+            {
+                "allow_hosts": [".example.com"],
+                "deny_hosts": ["a.example.com"],
+                "allow_networks": ["10.0.0.0/8"],
+                "exempt_networks": ["169.254.1.1"],
+                "deny_ports": [25],
+                "names_through_proxy": False,
+                "tell_addresses": True,
+            },
+            EgressPolicy.internal(
+                allow_hosts=[".example.com"],
+                deny_hosts=["a.example.com"],
+                allow_networks=["10.0.0.0/8"],
+                exempt_networks=["169.254.1.1"],
+                deny_ports=[25],
+                names_through_proxy=False,
+                tell_addresses=True,
+            ),
+        ),
+    ],
+)
+def test_egress_policies(egress: Any, policy: EgressPolicy | None) -> None:
+    """A preset by its name, or a table with its rules."""
+    assert one(group(egress=egress)).egress == policy
+
+
 def test_groups_out_of_a_toml_file_equal_the_constructed_ones(tmp_path: Path) -> None:
     """Every setting that has a written form."""
     path = tmp_path / "groups.toml"
@@ -85,6 +126,7 @@ def test_groups_out_of_a_toml_file_equal_the_constructed_ones(tmp_path: Path) ->
         timeout = 2.5
         limit = 2
         headers = {X-Team = "db"}
+        egress = "public_only"
         schedule = {delays = [1]}
 
         [[groups.callbacks]]
@@ -114,6 +156,7 @@ def test_groups_out_of_a_toml_file_equal_the_constructed_ones(tmp_path: Path) ->
                 timeout=2.5,
                 limit=2,
                 headers={"X-Team": "db"},
+                egress=EgressPolicy.public_only(),
                 schedule=RetrySchedule(delays=(1,)),
             ),
             Callback("https://hooks.example.com/cm", format=tencent.Format(dialect="observed")),
@@ -257,6 +300,7 @@ def test_a_transport_loads_its_files(tmp_path: Path) -> None:
         }
 
 
+_EGRESS = 'must be the name of a preset, or a table such as {preset = "internal", https_only = true}'
 _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", dialect = "observed"}'
 
 
@@ -277,6 +321,33 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
             {"format.dialect": "is 'x'; allowed are: documented, observed"},
         ),
         ({"format": {"name": "tencent", "color": 1}}, {"format.color": None}),
+        ({"egress": "public"}, {"egress": "is 'public'; allowed are: internal, public_only, anything"}),
+        ({"egress": 5}, {"egress": _EGRESS}),
+        ({"egress": ["internal"]}, {"egress": _EGRESS}),
+        (
+            {
+                "egress": {
+                    "preset": "x",
+                    "allow_hosts": "a.example",
+                    "deny_hosts": ["ok.example", "*.example"],
+                    "deny_networks": ["10.0.0.0/8", 5],
+                    "allow_ports": [80, True],
+                    "deny_ports": [70_000],
+                    "https_only": 1,
+                    "allow": [],
+                }
+            },
+            {
+                "egress.preset": "is 'x'; allowed are: internal, public_only, anything",
+                "egress.allow_hosts": "must be a list, not text",
+                "egress.deny_hosts[1]": None,
+                "egress.deny_networks[1]": "must be text, not an integer",
+                "egress.allow_ports[1]": "must be text or an integer, not a bool",
+                "egress.deny_ports[0]": None,
+                "egress.https_only": "must be true or false, not an integer",
+                "egress.allow": None,
+            },
+        ),
         ({"name": 5}, {"name": "must be text, not an integer"}),
         ({"timeout": "3"}, {"timeout": "must be a number, not text"}),
         ({"timeout": True}, {"timeout": "must be a number, not a bool"}),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from alarm_dispatch import Callback
 from alarm_dispatch.errors import InvalidFieldError, TransportError
 from alarm_dispatch.exchange import Reply, Request, Transport, Verdict
 from alarm_dispatch.receiver import as_step
@@ -212,3 +213,14 @@ def test_a_wrong_script_fails_when_it_is_given():
     """Not at the first request."""
     with pytest.raises(InvalidFieldError, match=r"^script: "):
         MemoryTransport("tiemout")
+
+
+@pytest.mark.parametrize("url", ["https://Bücher.example/a", "http://user@127.1/a?b", "no URL at all"])
+def test_a_script_is_found_by_the_url_as_it_was_written(url):
+    """Also where a callback calls its host in another spelling."""
+    called = url if "://" not in url else Callback(url, format="tencent").address
+    transport = MemoryTransport("500", scripts={url: "204"})
+
+    came = play(transport, request(url), request(called), request("https://other.example/"))
+
+    assert [reply.status_code for reply, _ in came] == [204, 204, 500]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from .loopback import Authority
+from .network import NameServer, Wires
 
 
 @pytest.fixture(params=["httpx", "aiohttp"])
@@ -26,3 +29,20 @@ def http(request: pytest.FixtureRequest) -> Any:
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """One authority for all tests here; keys take time."""
     return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[NameServer]:
+    """A name server that is asked instead of the system's."""
+    server = NameServer()
+    monkeypatch.setattr(socket, "getaddrinfo", server.getaddrinfo)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def wires(monkeypatch: pytest.MonkeyPatch) -> Wires:
+    """Where this test's sockets were connected to."""
+    wires = Wires()
+    wires.watch(monkeypatch)
+    return wires

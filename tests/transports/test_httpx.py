@@ -9,6 +9,7 @@ import pytest
 import respx
 
 from alarm_dispatch import AsyncDispatcher, Callback, Dispatcher
+from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Reply, Request, Verdict
 from alarm_dispatch.testing import VirtualClock
@@ -65,6 +66,39 @@ def test_callbacks_can_be_mocked_with_respx(virtual_clock):
     assert route.calls[0].request.headers["content-type"] == "application/json"
     verdicts = [attempt.verdict for attempt in report.deliveries[0].attempts]
     assert verdicts == ["rejected", "unreachable", "confirmed"]
+
+
+def test_what_is_mocked_is_never_looked_up(monkeypatch, virtual_clock):
+    """Whatever the policy: the addresses matter where a connection is made, and none is."""
+    lookups: list[object] = []
+    monkeypatch.setattr("socket.getaddrinfo", lambda *arguments, **_options: lookups.append(arguments))
+    policy = EgressPolicy.public_only()
+
+    with respx.mock as mocked, Dispatcher(clock=virtual_clock, egress=policy) as dispatcher:
+        route = mocked.post("https://receiver.example/alarms").respond(200)
+        report = dispatcher.dispatch(METRIC_ALARM, group())
+
+    assert (report.ok, route.call_count, lookups) == (True, 1, [])
+
+
+def test_a_mock_does_not_mock_the_policy(virtual_clock):
+    """What the URL's text tells is refused all the same."""
+    with respx.mock(assert_all_called=False) as mocked, Dispatcher(clock=virtual_clock) as dispatcher:
+        route = mocked.post("http://169.254.169.254/latest").respond(200)
+        report = dispatcher.dispatch(METRIC_ALARM, group("http://169.254.169.254/latest"))
+
+    assert [attempt.verdict for attempt in report.deliveries[0].attempts] == ["refused"]
+    assert not route.called
+
+
+def test_a_proxy_is_not_asked_for_an_ipv6_address(loopback_receiver):
+    """Its brackets are left out by httpcore, and what remains may be another host to the proxy."""
+    proxy = loopback_receiver(200)
+
+    error = failure_of(HttpxTransport(proxy=proxy.url), "http://[2606:2800:220:1::1]/")
+
+    assert error.verdict is Verdict.REFUSED
+    assert proxy.requests == ()
 
 
 def test_a_route_that_is_not_mocked_fails_loudly(virtual_clock):

@@ -246,3 +246,42 @@ def test_every_wrong_setting_is_an_error_of_this_package() -> None:
             callback(**settings)
         with pytest.raises(ValueError, match=r"url|format|limit"):
             callback(**settings)
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("https://ops.example.com/alarms", "https://ops.example.com/alarms"),
+        ("HTTPS://OPS.Example.com/Alarms", "https://ops.example.com/Alarms"),
+        ("https://ops.example.com", "https://ops.example.com"),
+        ("https://ops.example.com?", "https://ops.example.com?"),
+        ("https://ops.example.com#", "https://ops.example.com#"),
+        ("https://ops.example.com:/", "https://ops.example.com/"),
+        ("https://ops.example.com:0443/", "https://ops.example.com:443/"),
+        ("https://ops.example.com./", "https://ops.example.com./"),
+        ("https://user:p%40ss@ops.example.com:8443/a", "https://ops.example.com:8443/a"),
+        ("https://a@b@ops.example.com/", "https://ops.example.com/"),
+        ("https://@ops.example.com/", "https://ops.example.com/"),
+        (
+            "https://ops.example.com//a/../b;c=%2F?d=%E4&&e#f//g",
+            "https://ops.example.com//a/../b;c=%2F?d=%E4&&e#f//g",
+        ),
+        ("https://ops.example.com/路径?q=ü", "https://ops.example.com/路径?q=ü"),
+        ("https://Bücher.example/", "https://xn--bcher-kva.example/"),
+        ("http://127.1:80/x", "http://127.0.0.1:80/x"),
+        ("http://0x7f000001/", "http://127.0.0.1/"),
+        ("http://017700000001./", "http://127.0.0.1/"),
+        ("http://127。0。0。1/", "http://127.0.0.1/"),
+        ("http://[0:0::1]:80/", "http://[::1]:80/"),
+        ("http://[2001:DB8::A]/", "http://[2001:db8::a]/"),
+        ("http://u@[::FFFF:7F00:1]/", "http://127.0.0.1/"),
+        ("http://[::127.0.0.1]/", "http://[::7f00:1]/"),
+    ],
+)
+def test_the_host_that_is_called_is_in_the_spelling_that_was_checked(url: str, address: str) -> None:
+    """So that no library reads it as another; what follows the host stays byte for byte."""
+    made = callback(url)
+
+    assert made.url == url
+    assert made.address == address
+    assert callback(address).address == address

@@ -35,6 +35,14 @@ _ERRORS = [
     ),
     (errors.TransportError(Verdict.UNKNOWN, "timed out"), "timed out"),
     (
+        errors.EgressRefusedError("link-local", "http://h/", "169.254.1.1"),
+        "refused by the egress policy (link-local): http://h/ at 169.254.1.1",
+    ),
+    (
+        errors.EgressRefusedError("name through a proxy", "http://h/", hint="say so"),
+        "refused by the egress policy (name through a proxy): http://h/; say so",
+    ),
+    (
         errors.DispatchFailedError(
             DispatchReport(
                 alarm_id="alarm-1",
@@ -87,7 +95,7 @@ def test_the_tree_is_as_drawn() -> None:
     drawn = _drawn()
 
     assert sorted(drawn) == sorted(real)
-    assert len(drawn) == 21
+    assert len(drawn) == 22
 
 
 def test_every_exception_is_tried_here() -> None:

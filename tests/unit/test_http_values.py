@@ -29,7 +29,6 @@ from alarm_dispatch.http_values import basic_authorization, check_headers, check
         "http://10.0.0.1:80/",
         "http://[::1]/",
         "http://[2001:db8::1]:8080/x",
-        "http://[fe80::1%25eth0]/",
         "http://user:pass@[::1]:80/",
         "http://user@ops.example.com/",
         "http://us%40er:p%3Ass@ops.example.com/",

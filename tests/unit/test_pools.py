@@ -18,11 +18,11 @@ class _Pools:
         self.made = 0
         self.closed: list[int] = []
         self.failing: set[int] = set()
-        self.lanes: LanePools[int] = LanePools(
+        self.lanes: LanePools[str, int] = LanePools(
             self._make, self._close, room=room, idle_for=idle_for, max_lanes=max_lanes
         )
 
-    def _make(self) -> int:
+    def _make(self, _key: str) -> int:
         self.made += 1
         return self.made
 

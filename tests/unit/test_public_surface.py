@@ -65,6 +65,7 @@ def test_the_public_names_are_these() -> None:
         ("alarm_dispatch", "DispatchReport Attempt Verdict load_alarm load_groups"),
         ("alarm_dispatch", "Circuit Rate DispatcherStats LaneStats"),
         ("alarm_dispatch.clock", "FastClock SystemClock"),
+        ("alarm_dispatch.egress", "EgressPolicy"),
         ("alarm_dispatch.formats", "aliyun blueking tencent tencent_legacy get names resolve"),
         ("alarm_dispatch.formats.aliyun", "Format"),
         ("alarm_dispatch.formats.blueking", "Format"),
@@ -80,6 +81,7 @@ def test_the_public_names_are_these() -> None:
         ("alarm_dispatch.outbox", "SqliteOutbox Outbox Entry LaneKey Filter StoredDelivery StoredStatus"),
         ("alarm_dispatch.errors", "OutboxError OutboxUnavailableError NotReplayableError"),
         ("alarm_dispatch.errors", "AlarmDispatchError InvalidFieldError ConfigurationError TransportError"),
+        ("alarm_dispatch.errors", "EgressRefusedError"),
     ],
 )
 def test_a_public_name_can_be_imported(module: str, names: str) -> None:

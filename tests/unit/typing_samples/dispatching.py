@@ -33,6 +33,7 @@ from alarm_dispatch import (
     load_groups,
 )
 from alarm_dispatch.confirmation import json_field_equals, session_echo, status_is
+from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.errors import ConfigurationError, DispatchFailedError, InvalidFieldError
 from alarm_dispatch.formats import aliyun, blueking, tencent, tencent_legacy
 from alarm_dispatch.transports.auth import BasicAuth
@@ -83,6 +84,11 @@ group = AlarmGroup(
             headers=[("X-Team", "db")],
         ),
         Callback("https://ops.example.com/b", format=blueking.Format(level_names={"fatal": "F"})),
+        Callback(
+            "https://hooks.example.com/",
+            format="tencent",
+            egress=EgressPolicy.public_only(allow_ports=[443, "8000-8099"], deny_hosts=(".example.net",)),
+        ),
     ],
     timeout=5,
     confirmation=lambda reply: reply.status_code == 204,
@@ -92,7 +98,12 @@ group = AlarmGroup(
 def synchronous() -> bool:
     """Dispatch from synchronous code."""
     transport = HttpxTransport(auth=BasicAuth("user", "password"), headers={"X-A": "b"})
-    with Dispatcher(transport=transport, timeout=3, schedule=RetrySchedule(attempts=1)) as dispatcher:
+    with Dispatcher(
+        transport=transport,
+        timeout=3,
+        schedule=RetrySchedule(attempts=1),
+        egress=EgressPolicy.internal(https_only=True),
+    ) as dispatcher:
         report: DispatchReport = dispatcher.dispatch(triggered, group)
         handle = dispatcher.submit(resolved, group)
         later: DispatchReport = handle.result(timeout=30)
