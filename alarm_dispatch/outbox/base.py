@@ -6,13 +6,13 @@ import enum
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import NamedTuple, Protocol, TypedDict, Unpack, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypedDict, Unpack, runtime_checkable
 
 from attrs import field, frozen
 
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Attempt
-from alarm_dispatch.values import aware_time, enum_member, non_negative
+from alarm_dispatch.values import aware_time, check_text, enum_member, non_negative, text
 
 __all__ = [
     "Claim",
@@ -29,6 +29,10 @@ __all__ = [
     "chosen",
     "to_replay",
 ]
+
+
+# More than any store holds: a limit beyond that is none.
+_MOST = 2**62
 
 
 class StoredStatus(enum.StrEnum):
@@ -153,6 +157,15 @@ def _ids(value: Iterable[str] | str | None) -> tuple[str, ...] | None:
     return (value,) if isinstance(value, str) else None if value is None else tuple(value)
 
 
+def _limit(value: int | None) -> int | None:
+    return None if isinstance(value, int) and value > _MOST else value
+
+
+def _texts(_instance: Filter, _attribute: Any, value: tuple[str, ...] | None) -> None:
+    for index, item in enumerate(value or ()):
+        check_text(item, f"Filter.ids[{index}]")
+
+
 @frozen(kw_only=True)
 class Filter:
     """Which stored deliveries: all that match everything that is given.
@@ -163,14 +176,16 @@ class Filter:
     Raises :class:`~alarm_dispatch.errors.InvalidFieldError`.
     """
 
-    ids: tuple[str, ...] | None = field(default=None, converter=_ids)
-    group: str | None = None
-    callback: str | None = None
-    alarm_id: str | None = None
+    ids: tuple[str, ...] | None = field(default=None, converter=_ids, validator=_texts)
+    group: str | None = field(default=None, validator=text(optional=True))
+    callback: str | None = field(default=None, validator=text(optional=True))
+    alarm_id: str | None = field(default=None, validator=text(optional=True))
     status: StoredStatus | None = field(default=None, converter=_status)
     since: datetime | None = field(default=None, validator=aware_time(optional=True))
     before: datetime | None = field(default=None, validator=aware_time(optional=True))
-    limit: int | None = field(default=None, validator=non_negative(optional=True, whole=True))
+    limit: int | None = field(
+        default=None, converter=_limit, validator=non_negative(optional=True, whole=True)
+    )
 
 
 class FilterFields(TypedDict, total=False):

@@ -234,7 +234,12 @@ class Database:
             self._drop(link)
             raise OutboxUnavailableError(f"{moved} was removed or replaced while it was open")
         with self._opening, told(self.path):
-            connection = self._connect()
+            try:
+                connection = self._connect()
+            except (
+                UnicodeDecodeError
+            ) as error:  # sqlite3 stumbles over what it has to tell of a damaged schema
+                raise OutboxCorruptError(f"{self.path} is damaged ({error})") from error
             try:
                 link = _Link(connection, _files(self.path))
             except OSError as error:

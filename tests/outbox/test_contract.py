@@ -542,6 +542,7 @@ def _filled(outbox):
         ({"limit": 0}, ""),
         ({"limit": 1, "status": "dead"}, "c"),
         ({"limit": 9}, "abcd"),
+        ({"limit": 10**30}, "abcd"),
         ({"group": "unknown"}, ""),
         ({"status": "dead", "alarm_id": "x", "group": "night"}, "c"),
     ],
@@ -569,8 +570,10 @@ def test_a_long_list(outbox):
 
 
 def test_a_filter_is_checked(outbox):
-    """A status that is none, a naive time; and either a filter or its fields."""
-    for fields in ({"status": "lost"}, {"since": NOW.replace(tzinfo=None)}, {"limit": -1}):
+    """A status that is none, a naive time, no text; and either a filter or its fields."""
+    wrong = [{"status": "lost"}, {"since": NOW.replace(tzinfo=None)}, {"limit": -1}, {"ids": ["a", 7]}]
+    wrong += [{name: value} for name in ("group", "callback", "alarm_id") for value in (7, "\udcff")]
+    for fields in wrong:
         with pytest.raises(InvalidFieldError):
             outbox.list(**fields)
     with pytest.raises(TypeError):

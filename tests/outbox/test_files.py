@@ -418,7 +418,6 @@ def test_flipped_bytes_in_what_is_sent(path, sqlite_outbox):
         "UPDATE alarm_dispatch_delivery SET history = x'ff00' WHERE seq = 1",
         'UPDATE alarm_dispatch_delivery SET history = \'["a",1,0,0,"moonlit",null,"",null]\' WHERE seq = 1',
         "UPDATE alarm_dispatch_delivery SET passed = '7' WHERE seq = 1",
-        "UPDATE alarm_dispatch_delivery SET due_at = -9000000000000000000 WHERE seq = 1",
         "UPDATE alarm_dispatch_delivery SET alarm = x'ff' WHERE seq = 1",
     ],
 )
@@ -437,6 +436,42 @@ def test_a_row_that_cannot_be_read(path, sqlite_outbox, damage):
     assert len(list(sqlite_outbox.list())) == 2
     end = ending("a", found["a"].number, DEAD, attempt=None, error=found["a"].unreadable)
     assert not sqlite_outbox.settle(mine, [end], now=NOW)
+
+
+@pytest.mark.parametrize(("due_at", "given"), [(-9 * 10**18, ["a", "b"]), (9 * 10**18, ["b"])])
+def test_a_row_with_no_time_that_the_calendar_knows(path, sqlite_outbox, due_at, given):
+    """It holds up nobody else, and is listed."""
+    sqlite_outbox.enqueue([entry("a"), entry("b")], worker=None, now=NOW)
+    sqlite_outbox.close()
+    query(path, f"UPDATE alarm_dispatch_delivery SET due_at = {due_at} WHERE seq = 1")
+    mine = worker(sqlite_outbox)
+
+    assert claimed(sqlite_outbox, mine) == given
+    assert claimed(sqlite_outbox, mine) == []
+    query(path, "UPDATE alarm_dispatch_delivery SET status = 1, settled_at = 9000000000000000000")
+    assert [one.settled_at for one in sqlite_outbox.list()] == [rows.moment(0)] * 2
+    assert rows.moment_or_epoch(None) == rows.moment(0)
+
+
+def test_a_lane_that_is_neither_taken_nor_found(path, sqlite_outbox):
+    """Where its index has it and its table has not: that is told as damage."""
+    statuses(sqlite_outbox)
+    query(path, "CREATE TRIGGER no BEFORE INSERT ON alarm_dispatch_lane BEGIN SELECT raise(IGNORE); END")
+
+    with pytest.raises(OutboxCorruptError, match=r"cannot find the lane .*blueking"):
+        sqlite_outbox.enqueue([entry("a")], worker=None, now=NOW)
+
+
+def test_a_damaged_schema_that_cannot_be_told(path, sqlite_outbox):
+    """SQLite's own words on it are no text then, over which Python's module stumbles."""
+    statuses(sqlite_outbox)
+    sqlite_outbox.close()
+    content = path.read_bytes()
+    name = b"tablealarm_dispatch_worker"
+    path.write_bytes(content.replace(name, name[:-1] + b"\xff"))
+
+    with pytest.raises(OutboxCorruptError, match="is damaged"):
+        statuses(sqlite_outbox)
 
 
 def test_a_lane_without_a_name(path, sqlite_outbox):
