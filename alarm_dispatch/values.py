@@ -17,6 +17,7 @@ __all__ = [
     "JsonValue",
     "Number",
     "aware_time",
+    "check_at_least",
     "check_number",
     "check_text",
     "enum_member",
@@ -221,17 +222,20 @@ def number(*, optional: bool = False) -> _Validator:
     return validate
 
 
+def check_at_least(value: Any, field: str, least: int = 0, *, whole: bool = False) -> None:
+    """Nothing for a number of at least ``least``, else :class:`InvalidFieldError`."""
+    if whole and (isinstance(value, bool) or not isinstance(value, int)):
+        raise InvalidFieldError(field, f"must be an integer, not {value!r}")
+    if check_number(value, field) < least:
+        raise InvalidFieldError(field, f"must be at least {least}, not {value!r}")
+
+
 def non_negative(*, optional: bool = False, whole: bool = False, least: int = 0) -> _Validator:
     """A validator for a number that is at least ``least``; ``whole`` asks for an int."""
 
     def validate(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if optional and value is None:
-            return
-        field = _name(instance, attribute)
-        if whole and (isinstance(value, bool) or not isinstance(value, int)):
-            raise InvalidFieldError(field, f"must be an integer, not {value!r}")
-        if check_number(value, field) < least:
-            raise InvalidFieldError(field, f"must be at least {least}, not {value!r}")
+        if not (optional and value is None):
+            check_at_least(value, _name(instance, attribute), least, whole=whole)
 
     return validate
 

@@ -63,7 +63,7 @@ class Intake:
         self._ask_again = False
         # Lanes that gave something when they were asked last, so that there may be more.
         self._more: set[LaneKey] = set()
-        self._failing = False
+        self._failing = self._untidy = False
         self._next_look: asyncio.TimerHandle | None = None
         self._next_tidy: asyncio.TimerHandle | None = None
         self._stopped = False
@@ -156,6 +156,13 @@ class Intake:
         self._journal.ask(lambda _worker, now: self._outbox.trim(now=now), self._tidied)
 
     def _tidied(self, more: bool | OutboxError) -> None:
+        if isinstance(more, OutboxError):
+            # Else a file that grows for ever would be the first to tell.
+            if not self._untidy and not self._failing:
+                _log.warning("the outbox cannot be tidied up now; that is tried again: %s", more)
+            self._untidy = True
+        else:
+            self._untidy = False
         if not self._stopped:
             wait = _TIDY_MORE if more is True else _TIDY
             self._next_tidy = self._loop.call_later(wait, self._tidy)

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from attrs import define, field
 
@@ -18,7 +19,7 @@ from alarm_dispatch.errors import (
     OutboxUnavailableError,
 )
 
-__all__ = ["Database", "saved", "told"]
+__all__ = ["Database", "same_file", "saved", "told"]
 
 # Primary result codes, https://www.sqlite.org/rescode.html
 _UNAVAILABLE = {
@@ -293,6 +294,14 @@ def _files(path: str) -> tuple[str, ...]:
 def _place(path: str) -> tuple[int, int]:
     found = os.stat(path)  # noqa: PTH116 - twice in every transaction; a Path costs as much again
     return found.st_dev, found.st_ino
+
+
+def same_file(one: str, other: str) -> bool:
+    """Whether these are paths of one file, which need not be there yet."""
+    try:
+        return Path(one).samefile(other)
+    except FileNotFoundError:  # SQLite makes a file when it is first used
+        return Path(one).resolve() == Path(other).resolve()
 
 
 _DATABASES: weakref.WeakSet[Database] = weakref.WeakSet()

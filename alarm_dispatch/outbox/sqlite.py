@@ -17,7 +17,7 @@ from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox import sql
 from alarm_dispatch.outbox.base import Claim, Ending, Entry, LaneKey, Retry
 from alarm_dispatch.outbox.batches import rounds, worker_number
-from alarm_dispatch.outbox.database import Database, saved, told
+from alarm_dispatch.outbox.database import Database, same_file, saved, told
 from alarm_dispatch.outbox.ledger import Ledger, rows_of
 from alarm_dispatch.outbox.putting import (
     LaneNumbers,
@@ -28,8 +28,10 @@ from alarm_dispatch.outbox.putting import (
     new_id,
     put_entries,
 )
+from alarm_dispatch.outbox.retention import retention
 from alarm_dispatch.outbox.rows import STATUS_CODES, attempt_line, microseconds, moment_or_epoch, plain_text
 from alarm_dispatch.outbox.schema import ensure_tables, set_up
+from alarm_dispatch.values import check_at_least
 
 __all__ = ["SqliteOutbox"]
 
@@ -52,6 +54,8 @@ class SqliteOutbox(Ledger):
     With ``must_exist`` a file that is not there, or has no outbox, is an error and stays as it is.
 
     It may be used from all threads, and after a fork in both processes.
+
+    Raises :class:`~alarm_dispatch.errors.InvalidFieldError` for figures that are none.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class SqliteOutbox(Ledger):
         given = os.fsdecode(path)
         if given in {"", ":memory:"}:
             raise OutboxError("an outbox must be in a file, or a crash would lose it")
+        check_at_least(busy_timeout, "SqliteOutbox.busy_timeout")
         # A daemon changes its folder, and each thread opens the file for itself.
         self.path = str(Path(given).absolute())
         self._busy_timeout = busy_timeout
@@ -76,7 +81,13 @@ class SqliteOutbox(Ledger):
         super().__init__(
             Database(self.path, self._connect, self._forget),
             LaneNumbers(),
-            ((keep_settled, max_settled), (keep_dead, max_dead)),
+            retention(
+                type(self).__name__,
+                keep_settled=keep_settled,
+                keep_dead=keep_dead,
+                max_settled=max_settled,
+                max_dead=max_dead,
+            ),
         )
 
     def __repr__(self) -> str:
@@ -152,7 +163,7 @@ class SqliteOutbox(Ledger):
         ids = [new_id(created_at) for _ in group.callbacks] if id is None else ids_for(id, group)
         entries = entries_of(alarm, group, ids, created_at)
         with told(self.path):
-            self._check_same_file(connection)
+            self._checksame_file(connection)
             with saved(connection):
                 ensure_tables(connection, self.path, adopt=True)
                 cursor = connection.cursor()
@@ -161,11 +172,11 @@ class SqliteOutbox(Ledger):
                 put_entries(cursor, entries, LaneNumbers(), worker=0, now=microseconds(created_at))
         return tuple(ids)
 
-    def _check_same_file(self, connection: sqlite3.Connection) -> None:
+    def _checksame_file(self, connection: sqlite3.Connection) -> None:
         cursor = connection.cursor()
         cursor.row_factory = None
         theirs = next(row[2] for row in cursor.execute("PRAGMA database_list") if row[1] in {"main", b"main"})
-        if not theirs or not _same_file(os.fsdecode(theirs), self.path):
+        if not theirs or not same_file(os.fsdecode(theirs), self.path):
             shown = os.fsdecode(theirs) or "no file"
             raise OutboxError(f"the connection is to {shown}, and the outbox is {self.path}")
 
@@ -332,10 +343,3 @@ class SqliteOutbox(Ledger):
         if len(self._seqs) + len(seqs) > _REMEMBERED:
             self._seqs = {}
         self._seqs.update(seqs)
-
-
-def _same_file(one: str, other: str) -> bool:
-    try:
-        return Path(one).samefile(other)
-    except FileNotFoundError:  # SQLite makes a file when it is first used
-        return Path(one).resolve() == Path(other).resolve()

@@ -27,6 +27,7 @@ from alarm_dispatch.outbox.base import (
     chosen,
     to_replay,
 )
+from alarm_dispatch.outbox.retention import retention
 
 __all__ = ["MemoryOutbox"]
 
@@ -88,7 +89,13 @@ class MemoryOutbox:
         max_settled: int = 100_000,
         max_dead: int = 100_000,
     ) -> None:
-        self._keep = ((keep_settled, max_settled), (keep_dead, max_dead))
+        self._keep = retention(
+            type(self).__name__,
+            keep_settled=keep_settled,
+            keep_dead=keep_dead,
+            max_settled=max_settled,
+            max_dead=max_dead,
+        )
         self._lock = threading.RLock()
         self._rows: dict[str, _Row] = {}
         self._leases: dict[str, tuple[datetime, datetime]] = {}

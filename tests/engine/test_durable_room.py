@@ -198,6 +198,26 @@ def test_settled_ones_are_removed_little_by_little(virtual_clock, memory_receive
     assert states(outbox) == []
 
 
+def test_what_cannot_be_removed_is_told_once(virtual_clock, memory_receiver, caplog):
+    """Until it can be: else a file that grows would be the first to tell."""
+    disk = Disk(MemoryOutbox())
+
+    async def main() -> None:
+        async with AsyncDispatcher(
+            transport=memory_receiver(200).transport, clock=virtual_clock, outbox=disk
+        ):
+            for _ in range(2):
+                disk.faults = {"trim": ZeroDivisionError("x")}
+                await asyncio.sleep(50)
+                disk.free()
+                await asyncio.sleep(50)
+
+    virtual_clock.run(main())
+
+    told = "the outbox cannot be tidied up now; that is tried again: the outbox raised ZeroDivisionError: x"
+    assert [record.getMessage() for record in caplog.records] == [told] * 2
+
+
 def test_more_to_remove_is_removed_soon(virtual_clock, memory_receiver, monkeypatch):
     """As an outbox removes a little at a time."""
     outbox = MemoryOutbox()

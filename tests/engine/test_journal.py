@@ -69,9 +69,7 @@ def test_closing_needs_no_thread_of_the_loops(memory_receiver):
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(1))
         hanging = loop.run_in_executor(None, looked_up.wait, 30)
-        async with AsyncDispatcher(
-            transport=memory_receiver(200).transport, outbox=Threaded()
-        ) as dispatcher:
+        async with AsyncDispatcher(transport=memory_receiver(200).transport, outbox=Threaded()) as dispatcher:
             assert (await dispatcher.dispatch(numbered(1), to())).ok
         assert not hanging.done()
         looked_up.set()

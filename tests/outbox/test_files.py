@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 import sqlite3
@@ -15,12 +16,14 @@ from pathlib import Path
 import pytest
 
 from alarm_dispatch.errors import (
+    InvalidFieldError,
     OutboxCorruptError,
     OutboxError,
     OutboxUnavailableError,
     OutboxVersionError,
 )
 from alarm_dispatch.outbox import SqliteOutbox, rows, schema, sqlite
+from alarm_dispatch.testing import MemoryOutbox
 
 from ..paths import ROOT
 from ..unit.made import full_alarm
@@ -181,6 +184,44 @@ def test_an_outbox_must_be_a_file(path):
     """Memory is what a crash loses."""
     with pytest.raises(OutboxError, match="must be in a file"):
         SqliteOutbox(path)
+
+
+@pytest.mark.parametrize("kind", [SqliteOutbox, MemoryOutbox])
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"keep_settled": math.inf}, "keep_settled: must be finite"),
+        ({"keep_dead": -1}, "keep_dead: must be at least 0"),
+        ({"max_settled": 1.5}, "max_settled: must be an integer"),
+        ({"max_dead": None}, "max_dead: must be an integer"),
+        ({"max_dead": -1}, "max_dead: must be at least 0"),
+    ],
+)
+def test_figures_that_are_none(tmp_path, kind, settings, told):
+    """They are told when the outbox is made, not by a file that grows."""
+    path = () if kind is MemoryOutbox else (tmp_path / "alarms.db",)
+
+    with pytest.raises(InvalidFieldError, match=f"{kind.__name__}.{told}"):
+        kind(*path, **settings)
+
+
+def test_a_busy_timeout_that_is_none(path):
+    """SQLite would not wait at all."""
+    with pytest.raises(InvalidFieldError, match=r"SqliteOutbox\.busy_timeout: must be at least 0"):
+        SqliteOutbox(path, busy_timeout=-1)
+
+
+def test_for_ever_is_a_number(path):
+    """Whatever number it is, and all of them."""
+    outbox = SqliteOutbox(path, keep_settled=1e300, max_settled=10**30)
+    mine = worker(outbox)
+    outbox.enqueue([entry("a")], worker=mine, now=NOW)
+    outbox.settle(mine, [ending("a")], now=NOW)
+
+    assert not outbox.trim(now=at(1e9))
+
+    assert statuses(outbox) == {"a": "delivered"}
+    outbox.close()
 
 
 # -- faults of the file
