@@ -91,6 +91,7 @@ class Journal:
         self._clock = clock
         self._lost = lost
         self._lease = timedelta(seconds=lease)
+        self._longest = min(_AGAIN, lease / _EXTENSIONS)
         self._loop = asyncio.get_running_loop()
         self._notes: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
         self._gathering: Gathering[Any] = Gathering(self._loop, self._notes.put)
@@ -192,7 +193,7 @@ class Journal:
         unwritten, self._unwritten = self._unwritten, []
         batch = _Batch(changes=unwritten)
         try:
-            notes = self._notes.get(timeout=_AGAIN)
+            notes = self._notes.get(timeout=self._longest)
         except queue.Empty:
             return batch, True, False
         for note in notes:
