@@ -82,8 +82,7 @@ class Journal:
 
     An outbox that says that it is ``immediate``, as one in memory does, is called on the loop itself.
 
-    ``held_until`` is the aware time until which the engine may rely on the lease, as the loop knows it.
-    ``renounced`` is set by the engine to give up what it holds, and go on as another worker.
+    ``held_until`` is the aware time until which the lease lasts, as the loop knows it.  ``renounced`` is set by the engine to give up what it holds, and go on as another worker.
     """
 
     def __init__(self, outbox: Outbox, clock: Clock, lost: Callable[[], object], *, lease: float) -> None:
@@ -99,6 +98,7 @@ class Journal:
         self._failing = False
         self._worker = ""
         self._extended_at = self.held_until = clock.now()
+        self._held_until_loop = self._loop.time()
         self.renounced = False
         self._over = False
         self._told: list[Callable[[], object]] = []
@@ -108,6 +108,13 @@ class Journal:
             self._thread.start()
 
     # -- from the event loop
+
+    def holds(self) -> bool:
+        """Whether the engine may rely on the lease now.
+
+        By the time of the loop too: with a clock that was set back, a lease that others saw end seems to last.
+        """
+        return self.held_until > self._clock.now() and self._held_until_loop > self._loop.time()
 
     def put(
         self,
@@ -209,7 +216,7 @@ class Journal:
             return
         with self._outbox.transaction():
             now = self._clock.now()  # others may have been waited for
-            until = now + self._lease
+            until, until_loop = now + self._lease, self._loop.time() + self._lease.total_seconds()
             lost = bool(self._worker)
             if lost and renounced:
                 self._outbox.leave(self._worker)
@@ -223,10 +230,10 @@ class Journal:
             self.renounced = False
         self._worker, self._extended_at = worker, now
         # Told in turn: until the loop knows that a lease was lost, it must not rely on the next one.
-        self._told.append(functools.partial(self._hold_until, until))
+        self._told.append(functools.partial(self._hold_until, until, until_loop))
 
-    def _hold_until(self, until: datetime) -> None:
-        self.held_until = until
+    def _hold_until(self, until: datetime, until_loop: float) -> None:
+        self.held_until, self._held_until_loop = until, until_loop
 
     def _write(self, changes: Sequence[_Change], puts: Sequence[_Put]) -> None:
         if not changes and not puts:
