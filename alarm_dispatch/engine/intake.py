@@ -26,9 +26,10 @@ _TIMES_LIMIT = 4
 _AT_A_TIME = 256
 # Seconds between two looks at what others have put.
 _LOOK = 0.5
-# Seconds between two small steps of removing what is kept no longer, and of looking for what nobody sends.
+# Seconds between two small steps of removing what is kept no longer, and of looking for what nobody sends; and
+# while there is more, so that more can go than comes: a step removes 500, and thousands may settle in a second.
 _TIDY = 10.0
-_TIDY_MORE = 0.1
+_TIDY_MORE = 0.02
 
 
 class Intake:
