@@ -26,9 +26,9 @@ _TIMES_LIMIT = 4
 _AT_A_TIME = 256
 # Seconds between two looks at what others have put.
 _LOOK = 0.5
-# Seconds between two small steps of removing what is kept no longer, and of looking for what nobody sends; and
-# while there is more, so that more can go than comes: a step removes 500, and thousands may settle in a second.
+# Seconds between two small steps of removing what is kept no longer, and of looking for what nobody sends.
 _TIDY = 10.0
+# And while there is more: a step removes 500, and thousands may settle in a second.
 _TIDY_MORE = 0.02
 
 

@@ -17,7 +17,7 @@ from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox import sql
 from alarm_dispatch.outbox.base import Claim, Ending, Entry, LaneKey, Retry
 from alarm_dispatch.outbox.batches import rounds, worker_number
-from alarm_dispatch.outbox.database import Database, same_file, saved, told
+from alarm_dispatch.outbox.database import Database, saved, told
 from alarm_dispatch.outbox.ledger import Ledger, rows_of
 from alarm_dispatch.outbox.putting import (
     LaneNumbers,
@@ -31,6 +31,7 @@ from alarm_dispatch.outbox.putting import (
 from alarm_dispatch.outbox.retention import retention
 from alarm_dispatch.outbox.rows import STATUS_CODES, attempt_line, microseconds, moment_or_epoch, plain_text
 from alarm_dispatch.outbox.schema import ensure_tables, set_up
+from alarm_dispatch.outbox.whereabouts import same_file
 from alarm_dispatch.values import check_at_least
 
 __all__ = ["SqliteOutbox"]

@@ -23,6 +23,7 @@ from alarm_dispatch.errors import (
     OutboxVersionError,
 )
 from alarm_dispatch.outbox import SqliteOutbox, rows, schema, sqlite
+from alarm_dispatch.outbox.whereabouts import Whereabouts
 from alarm_dispatch.testing import MemoryOutbox
 
 from ..paths import ROOT
@@ -279,6 +280,28 @@ def test_a_file_beside_it_that_is_gone(path, sqlite_outbox, beside):
     assert statuses(outbox) == {"a": "pending", "c": "pending"}
     assert in_child(lambda: list(statuses(sqlite_outbox))) == "['a', 'c']"
     outbox.close()
+
+
+@pytest.mark.parametrize("gone", ["", "-wal", "-shm", "folder"])
+def test_a_file_that_goes_from_a_folder_that_was_quiet(tmp_path, gone):
+    """As long as the folder is as it was, so are the files in it; a change there has them all looked at."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    names = {end: folder / f"alarms.db{end}" for end in ("", "-wal", "-shm")}
+    for file in names.values():
+        file.touch()
+    os.utime(folder, (1, 1))
+    files = Whereabouts(str(names[""]))
+    assert [files.moved() for _ in range(3)] == [""] * 3
+    (folder / "another").touch()
+    assert [files.moved() for _ in range(2)] == [""] * 2
+
+    if gone == "folder":
+        folder.rename(tmp_path / "other")
+    else:
+        names[gone].unlink()
+
+    assert files.moved() == str(names["" if gone == "folder" else gone])
 
 
 def test_a_process_that_changes_its_folder(tmp_path, monkeypatch):
