@@ -47,8 +47,8 @@ class Whereabouts:
         return ""
 
     def _stamps(self) -> list[tuple[int, int, int]]:
-        # A file's name cannot go without a change of its folder, and one question is enough as long as there is
-        # none: in each, another thread may take the interpreter, and this is twice in every transaction.
+        # A file's name cannot go without a change of its folder: as long as there is none, one question is
+        # enough.  In each another thread may take the interpreter, and this is twice in every transaction.
         found = [os.stat(folder) for folder in self._folders]  # noqa: PTH116 - a Path costs as much again
         return [(one.st_dev, one.st_ino, one.st_mtime_ns) for one in found]
 
