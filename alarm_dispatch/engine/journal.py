@@ -82,7 +82,8 @@ class Journal:
 
     An outbox that says that it is ``immediate``, as one in memory does, is called on the loop itself.
 
-    ``held_until`` is the aware time until which the lease lasts, as the loop knows it.  ``renounced`` is set by the engine to give up what it holds, and go on as another worker.
+    ``held_until`` is the aware time until which the lease lasts, as the loop knows it.  ``renounced`` is set
+    by the engine to give up what it holds, and go on as another worker.
     """
 
     def __init__(self, outbox: Outbox, clock: Clock, lost: Callable[[], object], *, lease: float) -> None:
@@ -110,10 +111,8 @@ class Journal:
     # -- from the event loop
 
     def holds(self) -> bool:
-        """Whether the engine may rely on the lease now.
-
-        By the time of the loop too: with a clock that was set back, a lease that others saw end seems to last.
-        """
+        """Whether the engine may rely on the lease now."""
+        # By the loop's time too: a clock that was set back has time left that others have seen end.
         return self.held_until > self._clock.now() and self._held_until_loop > self._loop.time()
 
     def put(
