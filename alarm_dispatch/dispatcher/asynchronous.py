@@ -58,8 +58,10 @@ class AsyncDispatcher(DispatcherSettings):
         """Start the deliveries of an alarm to a group and return a handle on them.
 
         With a full backlog it raises :class:`~alarm_dispatch.errors.BacklogFullError`, or with ``wait``
-        waits until there is room.  Raises TypeError for arguments of other kinds, and
-        :class:`~alarm_dispatch.errors.DispatcherClosedError`.
+        waits until there is room.  With an outbox it returns when they are on disk.  Raises TypeError for
+        arguments of other kinds, :class:`~alarm_dispatch.errors.DispatcherClosedError`, and
+        :class:`~alarm_dispatch.errors.OutboxError` when they could not be written; then nothing is sent.
+        Cancelled meanwhile, it may have put them all the same.
         """
         engine = self._running()
         ticket, prepared = self._prepared(alarm, group)

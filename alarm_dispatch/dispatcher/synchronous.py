@@ -70,8 +70,12 @@ class Dispatcher(DispatcherSettings):
     def submit(self, alarm: Alarm, group: AlarmGroup) -> Handle:
         """Start the deliveries of an alarm to a group and return a handle on them.
 
+        With an outbox it returns when they are on disk; only in a hook or a confirmation, which it must not
+        hold up, it returns before, and the handle tells what could not be written.
+
         Raises :class:`~alarm_dispatch.errors.BacklogFullError` when too many deliveries are unsettled,
-        TypeError for arguments of other kinds, and :class:`~alarm_dispatch.errors.DispatcherClosedError`.
+        TypeError for arguments of other kinds, :class:`~alarm_dispatch.errors.DispatcherClosedError`, and
+        :class:`~alarm_dispatch.errors.OutboxError` when they could not be written; then nothing is sent.
         """
         ticket, prepared = self._prepared(alarm, group)
         if self._keeping is None:

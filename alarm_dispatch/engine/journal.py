@@ -82,8 +82,8 @@ class Journal:
 
     An outbox that says that it is ``immediate``, as one in memory does, is called on the loop itself.
 
-    ``held_until`` is the aware time until which the engine may rely on the lease, as the loop knows it.
-    ``renounced`` is set by the engine to give up what it holds, and go on as another worker.
+    ``held_until`` is the aware time until which the lease lasts, as the loop knows it.  ``renounced`` is set
+    by the engine to give up what it holds, and go on as another worker.
     """
 
     def __init__(self, outbox: Outbox, clock: Clock, lost: Callable[[], object], *, lease: float) -> None:
@@ -91,6 +91,7 @@ class Journal:
         self._clock = clock
         self._lost = lost
         self._lease = timedelta(seconds=lease)
+        self._longest = min(_AGAIN, lease / _EXTENSIONS)
         self._loop = asyncio.get_running_loop()
         self._notes: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
         self._gathering: Gathering[Any] = Gathering(self._loop, self._notes.put)
@@ -98,6 +99,7 @@ class Journal:
         self._failing = False
         self._worker = ""
         self._extended_at = self.held_until = clock.now()
+        self._held_until_loop = self._loop.time()
         self.renounced = False
         self._over = False
         self._told: list[Callable[[], object]] = []
@@ -107,6 +109,11 @@ class Journal:
             self._thread.start()
 
     # -- from the event loop
+
+    def holds(self) -> bool:
+        """Whether the engine may rely on the lease now."""
+        # By the loop's time too: a clock that was set back has time left that others have seen end.
+        return self.held_until > self._clock.now() and self._held_until_loop > self._loop.time()
 
     def put(
         self,
@@ -192,7 +199,7 @@ class Journal:
         unwritten, self._unwritten = self._unwritten, []
         batch = _Batch(changes=unwritten)
         try:
-            notes = self._notes.get(timeout=_AGAIN)
+            notes = self._notes.get(timeout=self._longest)
         except queue.Empty:
             return batch, True, False
         for note in notes:
@@ -208,7 +215,7 @@ class Journal:
             return
         with self._outbox.transaction():
             now = self._clock.now()  # others may have been waited for
-            until = now + self._lease
+            until, until_loop = now + self._lease, self._loop.time() + self._lease.total_seconds()
             lost = bool(self._worker)
             if lost and renounced:
                 self._outbox.leave(self._worker)
@@ -222,10 +229,10 @@ class Journal:
             self.renounced = False
         self._worker, self._extended_at = worker, now
         # Told in turn: until the loop knows that a lease was lost, it must not rely on the next one.
-        self._told.append(functools.partial(self._hold_until, until))
+        self._told.append(functools.partial(self._hold_until, until, until_loop))
 
-    def _hold_until(self, until: datetime) -> None:
-        self.held_until = until
+    def _hold_until(self, until: datetime, until_loop: float) -> None:
+        self.held_until, self._held_until_loop = until, until_loop
 
     def _write(self, changes: Sequence[_Change], puts: Sequence[_Put]) -> None:
         if not changes and not puts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
@@ -61,7 +61,7 @@ class Keeper:
 
     def holds(self) -> bool:
         """Whether what we hold is ours now: not when we were stopped for long, and others may have it."""
-        return self._journal.held_until > self._clock.now()
+        return self._journal.holds()
 
     def renounce(self) -> None:
         """Go on as another worker, which has nothing yet."""
@@ -110,7 +110,7 @@ class Keeper:
         """
         change: Retry | Ending
         if attempt.retry_in is not None:
-            due_at = self._clock.now() + timedelta(seconds=attempt.retry_in)
+            due_at = _later(self._clock.now(), attempt.retry_in)
             change = Retry(id=job.delivery_id, attempt=attempt, due_at=due_at)
         else:
             dead = not attempt.confirmed
@@ -174,8 +174,10 @@ class Keeper:
     def settled(self, job: Job) -> None:
         """The job has its end."""
         self.left(job)
-        if self._retaken:
-            self._retaken.pop(job.delivery_id, None)
+        held = self._retaken.pop(job.delivery_id, None) if self._retaken else None
+        if held is not None and held.earlier > _kept(job).earlier:
+            # It was replayed as soon as its end was on disk, and taken before we were told of that.
+            self._loop.call_soon(self._take_again, held)
 
     # -- what is taken
 
@@ -201,7 +203,9 @@ class Keeper:
         found.waited = sum(attempt.retry_in or 0.0 for attempt in since)
         clock = self._clock.now()
         if since:
-            found.first_started = self._loop.time() - (clock - since[0].started_at).total_seconds()
+            # Not in the future, where a clock that was set back would have it.
+            ago = max(0.0, (clock - since[0].started_at).total_seconds())
+            found.first_started = self._loop.time() - ago
         self._ours[held.entry.id] = found
         self._intake.took(held.entry.lane)
         age = (clock - (held.replayed_at or held.entry.created_at)).total_seconds()
@@ -251,7 +255,11 @@ class Keeper:
         else:
             self._engine.drop(job)
         held = self._retaken.pop(job.delivery_id, None)
-        if held is not None and not self._ended:
+        if held is not None:
+            self._take_again(held)
+
+    def _take_again(self, held: Held) -> None:
+        if not self._ended:
             self._take(held)
 
     def _lost(self) -> None:
@@ -301,6 +309,13 @@ class Keeper:
 def _kept(job: Job) -> Kept:
     assert job.kept is not None  # noqa: S101 - for mypy: only such jobs come here
     return job.kept
+
+
+def _later(now: datetime, seconds: float) -> datetime:
+    try:
+        return now + timedelta(seconds=seconds)
+    except OverflowError:  # a schedule may wait for longer than there is a calendar
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def _told(job: Job, error: BaseException | None) -> str:

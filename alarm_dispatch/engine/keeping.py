@@ -10,6 +10,7 @@ from alarm_dispatch.clock import Clock
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.jobs import Job, Preparation
 from alarm_dispatch.outbox.base import Entry, Held, LaneKey, Outbox
+from alarm_dispatch.redaction import presentable
 
 __all__ = ["LEASE", "KeepingSettings"]
 
@@ -98,7 +99,10 @@ class KeepingSettings:
         if known is None:
             return f"group {lane.group!r} has no callback of the name {lane.callback!r} any more"
         item = self._preparation.stored(held.entry, *known)
-        return item if isinstance(item, Job) else item.delivery.outcome
+        if isinstance(item, Job):
+            return item
+        # A format's exception may quote the URL, and no secret goes into the file.
+        return presentable(item.delivery.outcome, item.delivery.callback.url, item.delivery.callback.headers)
 
     def fallback(self, entry: Entry) -> tuple[Entry, ...]:
         """What is put when this delivery is dead; nothing for a group that had the alarm before."""

@@ -8,7 +8,6 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from attrs import define, field
 
@@ -18,8 +17,9 @@ from alarm_dispatch.errors import (
     OutboxError,
     OutboxUnavailableError,
 )
+from alarm_dispatch.outbox.whereabouts import Whereabouts
 
-__all__ = ["Database", "same_file", "saved", "told"]
+__all__ = ["Database", "saved", "told"]
 
 # Primary result codes, https://www.sqlite.org/rescode.html
 _UNAVAILABLE = {
@@ -64,11 +64,10 @@ def told(path: str) -> Iterator[None]:
 
 @define(eq=False)
 class _Link:
-    """A thread's connection; ``places`` are those of the files that it was opened on."""
+    """A thread's connection, and the files that it was opened on."""
 
     connection: sqlite3.Connection
-    files: tuple[str, ...]
-    places: tuple[tuple[int, int], ...] = field(init=False)
+    files: Whereabouts
     lock: threading.RLock = field(factory=threading.RLock)
     inside: bool = False
     spoilt: bool = False
@@ -77,7 +76,6 @@ class _Link:
     _end: weakref.finalize[..., _Link] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        self.places = tuple(map(_place, self.files))
         # For a thread that has ended, and at the end of the process.  Not __del__: in a circle of garbage the
         # connection may be the first to go, and tell that nobody had closed it.
         self._end = weakref.finalize(self, _let_go, self.connection, self.lock, self.process)
@@ -189,7 +187,7 @@ class Database:
                 raise
             finally:
                 link.inside = link.spoilt = False
-            if moved := self._moved(link):
+            if moved := link.files.moved():
                 self._drop(link)
                 raise OutboxUnavailableError(f"{moved} was removed or replaced while it was written")
         finally:
@@ -233,33 +231,25 @@ class Database:
     def _link(self) -> _Link:
         link: _Link | None = getattr(self._own, "link", None)
         if link is not None and not link.closed and link.process == os.getpid():
-            if link.inside or not (moved := self._moved(link)):
+            if link.inside or not (moved := link.files.moved()):
                 return link
             self._drop(link)
             raise OutboxUnavailableError(f"{moved} was removed or replaced while it was open")
         with self._opening, told(self.path):
-            connection = self._connect()
             try:
-                link = _Link(connection, _files(self.path))
+                connection = self._connect()
+            except (
+                UnicodeDecodeError
+            ) as error:  # sqlite3 stumbles over what it has to tell of a damaged schema
+                raise OutboxCorruptError(f"{self.path} is damaged ({error})") from error
+            try:
+                link = _Link(connection, Whereabouts(self.path))
             except OSError as error:
                 connection.close()
                 raise OutboxUnavailableError(f"{self.path} cannot be opened ({error})") from error
             self._links.add(link)
         self._own.link = link
         return link
-
-    def _moved(self, link: _Link) -> str:
-        """The file that is gone or another, "" when all are as they were."""
-        # SQLite goes on writing to a file that has lost its name, and says that all is well.  What was
-        # committed last is in the log beside it, and another process cannot know of it without the index.
-        for file, place in zip(link.files, link.places, strict=True):
-            try:
-                if _place(file) == place:
-                    continue
-            except OSError:
-                pass
-            return file
-        return ""
 
     def _drop(self, link: _Link) -> None:
         # It stays among the links until it is collected: others may be going through them now.
@@ -281,25 +271,6 @@ class Database:
     def after_fork(self) -> None:
         """Let connections be opened again."""
         self._opening.release()
-
-
-def _files(path: str) -> tuple[str, ...]:
-    """The database, its log and the log's index, which stand beside what a link leads to."""
-    real = os.path.realpath(path)
-    return path, f"{real}-wal", f"{real}-shm"
-
-
-def _place(path: str) -> tuple[int, int]:
-    found = os.stat(path)  # noqa: PTH116 - twice in every transaction; a Path costs as much again
-    return found.st_dev, found.st_ino
-
-
-def same_file(one: str, other: str) -> bool:
-    """Whether these are paths of one file, which need not be there yet."""
-    try:
-        return Path(one).samefile(other)
-    except FileNotFoundError:  # SQLite makes a file when it is first used
-        return Path(one).resolve() == Path(other).resolve()
 
 
 _DATABASES: weakref.WeakSet[Database] = weakref.WeakSet()

@@ -13,6 +13,7 @@ from typing import Any
 
 from alarm_dispatch.alarm_json import dump_alarm
 from alarm_dispatch.callbacks import AlarmGroup, Callback, check_distinct
+from alarm_dispatch.errors import OutboxCorruptError
 from alarm_dispatch.formats import BuildContext
 from alarm_dispatch.json_text import tolerant_json
 from alarm_dispatch.model import Alarm
@@ -114,7 +115,9 @@ class LaneNumbers:
         number = self._numbers.get(key)
         if number is None:
             cursor.execute(sql.NEW_LANE, key)
-            number = self._learned(cursor)[0][key]
+            number = self._learned(cursor)[0].get(key)
+        if number is None:
+            raise OutboxCorruptError(f"the outbox cannot find the lane {key} that it has")
         return number
 
     def _learned(self, cursor: sqlite3.Cursor) -> tuple[dict[LaneKey, int], dict[int, LaneKey]]:

@@ -21,6 +21,7 @@ __all__ = [
     "checksum",
     "microseconds",
     "moment",
+    "moment_or_epoch",
     "plain_text",
     "replay_line",
 ]
@@ -46,6 +47,14 @@ def microseconds(time: datetime) -> int:
 def moment(microseconds: int) -> datetime:
     """The time in UTC."""
     return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def moment_or_epoch(microseconds: Any) -> datetime:
+    """The time in UTC; 1970 where a row that is damaged has none that the calendar knows."""
+    try:
+        return moment(microseconds)
+    except (OverflowError, TypeError):
+        return _EPOCH
 
 
 def checksum(entry: Entry) -> int:
@@ -138,18 +147,13 @@ class Row:
             self.history = _read_history(history, delivery_id, lane.callback)
         except Exception as error:  # noqa: BLE001 - told, and the others go on
             self.unreadable = f"its history cannot be read ({type(error).__name__}: {error})"
-        try:
-            created_at = moment(created)
-            self._due = moment(self._due)
-        except OverflowError:
-            created_at = self._due = _EPOCH
         self.entry = Entry(
             id=delivery_id,
             lane=lane,
             alarm_id=alarm,
             level=level,
             content=content,
-            created_at=created_at,
+            created_at=moment_or_epoch(created),
             origin=origin,
             passed=names,
         )
@@ -164,7 +168,7 @@ class Row:
             number=self.number,
             earlier=self.history.earlier,
             replayed_at=self.history.replays[-1] if self.history.replays else None,
-            due_at=self._due,
+            due_at=moment_or_epoch(self._due),
             unreadable=self.unreadable,
         )
 
@@ -175,8 +179,8 @@ class Row:
             entry=self.entry,
             status=status,
             attempts=self.history.attempts,
-            due_at=self._due if status is StoredStatus.PENDING else None,
-            settled_at=None if self._settled is None else moment(self._settled),
+            due_at=moment_or_epoch(self._due) if status is StoredStatus.PENDING else None,
+            settled_at=None if self._settled is None else moment_or_epoch(self._settled),
             error=self.error or self.unreadable,
             replays=self.history.replays,
         )

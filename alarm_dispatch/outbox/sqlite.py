@@ -18,7 +18,7 @@ from alarm_dispatch.outbox import sql
 from alarm_dispatch.outbox.arguments import check_connection, file_name
 from alarm_dispatch.outbox.base import Claim, Ending, Entry, LaneKey, Retry
 from alarm_dispatch.outbox.batches import rounds, worker_number
-from alarm_dispatch.outbox.database import Database, same_file, saved, told
+from alarm_dispatch.outbox.database import Database, saved, told
 from alarm_dispatch.outbox.ledger import Ledger, rows_of
 from alarm_dispatch.outbox.putting import (
     LaneNumbers,
@@ -28,8 +28,9 @@ from alarm_dispatch.outbox.putting import (
     put_entries,
 )
 from alarm_dispatch.outbox.retention import retention
-from alarm_dispatch.outbox.rows import STATUS_CODES, attempt_line, microseconds, moment, plain_text
+from alarm_dispatch.outbox.rows import STATUS_CODES, attempt_line, microseconds, moment_or_epoch, plain_text
 from alarm_dispatch.outbox.schema import ensure_tables, set_up
+from alarm_dispatch.outbox.whereabouts import same_file
 from alarm_dispatch.values import check_at_least, check_kind
 
 __all__ = ["SqliteOutbox"]
@@ -237,7 +238,7 @@ class SqliteOutbox(Ledger):
             return Claim((), None)
         nothing_due = due_at is None or due_at > microseconds(now)
         if nothing_due and not lease_ahead and not wait_ahead:
-            return Claim((), None if due_at is None else moment(due_at))
+            return Claim((), None if due_at is None else moment_or_epoch(due_at))
         with self._step() as cursor:
             if lease_ahead:
                 cursor.execute(sql.CLAMP_LEASES, asked)
@@ -251,7 +252,7 @@ class SqliteOutbox(Ledger):
                 cursor.execute(sql.END_LEASES, asked)
             _, _, due_at, _ = cursor.execute(sql.CLAIMABLE, asked).fetchone()
         self._remember({row.entry.id: row.seq for row in rows})
-        return Claim(tuple(row.held() for row in rows), None if due_at is None else moment(due_at))
+        return Claim(tuple(row.held() for row in rows), None if due_at is None else moment_or_epoch(due_at))
 
     def retry_at(self, worker: str, retries: Sequence[Retry], *, now: datetime) -> Collection[str]:
         """Note attempts and the times of the next ones; the answer is the ids that were refused."""

@@ -179,7 +179,7 @@ def test_what_cannot_be_built_any_more_is_dead(virtual_clock, memory_receiver):
 
     class Changed(tencent.Format):
         def build(self, alarm: Any, context: Any) -> Any:
-            raise RuntimeError("this format is no more")
+            raise RuntimeError(f"this format is no more for {context.url}")
 
     entry = Entry(
         id="5f",
@@ -191,7 +191,7 @@ def test_what_cannot_be_built_any_more_is_dead(virtual_clock, memory_receiver):
     )
     outbox.enqueue([entry], worker=None, now=virtual_clock.now())
     left_behind(virtual_clock, outbox, to(callback("b")), numbered(1))
-    changed = attrs.evolve(callback("b", fallback="others"), format=Changed())
+    changed = Callback("https://b.example/?key=hush-hush-hush", format=Changed(), name="b", fallback="others")
     groups = [to(callback("a"), changed), to(callback("c"), name="others")]
 
     async def main() -> None:
@@ -205,6 +205,7 @@ def test_what_cannot_be_built_any_more_is_dead(virtual_clock, memory_receiver):
 
     assert states(outbox) == ["dead", "dead", "delivered"]
     assert "this format is no more" in stored(outbox)[1].error
+    assert "hush" not in repr(stored(outbox))
 
 
 def test_what_no_format_can_build_is_a_dead_letter(virtual_clock, memory_receiver):

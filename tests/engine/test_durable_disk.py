@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import pytest
 
-from alarm_dispatch import AsyncDispatcher, Dispatcher
+from alarm_dispatch import AsyncDispatcher, Dispatcher, RetrySchedule
 from alarm_dispatch.engine.journal import Journal
 from alarm_dispatch.errors import DispatcherClosedError, OutboxError, OutboxUnavailableError
 from alarm_dispatch.exchange import Reply, Request
@@ -668,6 +668,36 @@ def test_a_dead_letter_that_was_lost_is_made_again(virtual_clock, slow, awaited)
         await closing
 
     virtual_clock.run(main())
+
+
+def test_a_replay_that_comes_before_the_end_is_told(virtual_clock, slow):
+    """The end is on disk, and the dispatcher has not heard of it: it is sent again all the same."""
+    outbox, receiver = MemoryOutbox(), MemoryReceiver("500,200")
+    once = to(schedule=RetrySchedule(attempts=1))
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(transport=receiver.transport, clock=virtual_clock, outbox=outbox)
+        handle = await _written(dispatcher.submit(numbered(1), once), slow)
+        await asyncio.sleep(0.1)
+        slow()
+        assert states(outbox) == ["dead"]
+        outbox.replay(all=True, now=virtual_clock.now())
+        dispatcher._engine._keeper._intake._look()
+        slow()
+        assert not handle.done()
+        for _ in range(10):
+            await asyncio.sleep(0.1)
+            slow()
+        assert not (await handle.result(timeout=0)).ok
+        assert await dispatcher.drain(timeout=0)
+        await dispatcher.close(timeout=0)
+        slow()
+        assert dispatcher._backlog.count == 0
+
+    virtual_clock.run(main())
+
+    assert states(outbox) == ["delivered"]
+    assert len(receiver.requests) == 2
 
 
 async def _written(coroutine: Any, slow: Callable[[], None]) -> Any:

@@ -371,5 +371,25 @@ def test_a_clock_that_is_set_ahead_leaves_no_earlier_time_behind():
     assert third - second == 100
 
 
+def test_a_clock_that_is_set_back_lends_no_time():
+    """To one that was stopped then for longer than its lease, which others saw end."""
+    clock, outbox = Jumping(), MemoryOutbox()
+
+    async def main() -> None:
+        async with AsyncDispatcher(
+            transport=MemoryReceiver("timeout").transport, clock=clock, outbox=outbox
+        ) as dispatcher:
+            keeper = dispatcher._engine._keeper
+            await asyncio.sleep(1)
+            assert keeper.holds()
+            clock.ahead = -3_600.0
+            clock.advance(25)
+            assert keeper.holds()
+            clock.advance(6)
+            assert not keeper.holds()
+
+    clock.run(main())
+
+
 async def _stats(process: Process) -> Any:
     return process.dispatcher.stats()

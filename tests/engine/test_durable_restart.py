@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import tenacity
@@ -11,7 +12,7 @@ import tenacity
 from alarm_dispatch import AsyncDispatcher, Dispatcher, RetrySchedule
 from alarm_dispatch.errors import DeliveryExpiredError, DispatcherClosedError
 from alarm_dispatch.exchange import Reply, Request
-from alarm_dispatch.testing import MemoryOutbox, MemoryReceiver
+from alarm_dispatch.testing import MemoryOutbox, MemoryReceiver, VirtualClock
 
 from ..dispatch.alarms import group, numbered
 from .kept import SCHEDULE, Disk, crash, numbers, serials, sessions, states, step, stored, to
@@ -134,6 +135,48 @@ def test_a_schedule_by_time_counts_from_the_first_attempt(virtual_clock):
 
     assert seen == [(1, 0, 0), (2, 10, 10), (3, 20, 20), (4, 30, 30), (5, 40, 40)]
     assert receiver.arrivals == (0, 10, 20, 30, 40)
+
+
+def test_a_schedule_by_time_ends_when_the_clock_was_set_back(virtual_clock):
+    """Its first attempt is in the future then; no hour is added to its time for that."""
+    outbox = MemoryOutbox()
+    receiver = MemoryReceiver("500", now=virtual_clock.now)
+    group = to(schedule=RetrySchedule(stop=tenacity.stop_after_delay(25), wait=tenacity.wait_fixed(10)))
+    earlier = VirtualClock(virtual_clock.now() - timedelta(hours=1))
+
+    async def main(clock: VirtualClock, seconds: float) -> None:
+        async with AsyncDispatcher(
+            transport=receiver.transport, clock=clock, outbox=outbox, groups=[group]
+        ) as dispatcher:
+            if not outbox.lanes():
+                await dispatcher.submit(numbered(1), group)
+            await asyncio.sleep(seconds)
+            await dispatcher.close(timeout=0)
+
+    virtual_clock.run(main(virtual_clock, 1))
+    earlier.run(main(earlier, 100))
+
+    assert states(outbox) == ["dead"]
+    assert 3 <= len(receiver.requests) <= 5
+
+
+def test_a_wait_beyond_the_calendar(virtual_clock, memory_receiver):
+    """It is as long as there are dates, and in nobody's way."""
+    outbox = MemoryOutbox()
+    transport = memory_receiver("500,200").transport
+
+    async def main() -> None:
+        async with AsyncDispatcher(transport=transport, clock=virtual_clock, outbox=outbox) as dispatcher:
+            endless = to(schedule=RetrySchedule(attempts=2, delays=(1e15,)), limit=1)
+            await dispatcher.submit(numbered(1), endless)
+            await asyncio.sleep(1)
+            assert (await dispatcher.dispatch(numbered(2), endless)).ok
+            assert dispatcher.stats().in_flight == 0
+
+    virtual_clock.run(main())
+
+    assert states(outbox) == ["pending", "delivered"]
+    assert stored(outbox)[0].due_at == datetime.max.replace(tzinfo=UTC)
 
 
 def test_a_replayed_one_begins_its_schedule_afresh(virtual_clock):

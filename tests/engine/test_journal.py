@@ -12,6 +12,7 @@ import pytest
 
 from alarm_dispatch import AsyncDispatcher, Dispatcher
 from alarm_dispatch.clock import FastClock, SystemClock
+from alarm_dispatch.engine import intake
 from alarm_dispatch.engine.journal import Journal
 from alarm_dispatch.errors import DispatcherClosedError
 from alarm_dispatch.handles import Handle
@@ -59,6 +60,23 @@ def test_close_gives_time_to_what_submit_has_acknowledged(memory_receiver):
         with Dispatcher(transport=receiver.transport, outbox=Threaded()) as dispatcher:
             handle = dispatcher.submit(numbered(number), to())
         assert handle.result(timeout=0).ok
+
+
+def test_a_short_lease_is_extended_in_time(memory_receiver, monkeypatch, caplog):
+    """Also while there is nothing to write or to ask for."""
+    monkeypatch.setattr(intake, "_LOOK", 100.0)
+
+    async def main() -> None:
+        async with AsyncDispatcher(
+            transport=memory_receiver(200).transport, outbox=Threaded(), lease=0.9
+        ) as dispatcher:
+            await asyncio.sleep(2.5)
+            assert (await dispatcher.dispatch(numbered(1), to())).ok
+
+    asyncio.run(main())
+    wait_for_journals()
+
+    assert caplog.records == []
 
 
 def test_closing_needs_no_thread_of_the_loops(memory_receiver):

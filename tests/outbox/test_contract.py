@@ -568,8 +568,10 @@ def test_a_long_list(outbox):
 
 
 def test_a_filter_is_checked(outbox):
-    """A status that is none, a naive time; and either a filter or its fields."""
-    for fields in ({"status": "lost"}, {"since": NOW.replace(tzinfo=None)}, {"limit": -1}):
+    """A status that is none, a naive time, no text; and either a filter or its fields."""
+    wrong = [{"status": "lost"}, {"since": NOW.replace(tzinfo=None)}, {"limit": -1}, {"ids": ["a", 7]}]
+    wrong += [{name: value} for name in ("group", "callback", "alarm_id") for value in (7, "\udcff")]
+    for fields in wrong:
         with pytest.raises(InvalidFieldError):
             outbox.list(**fields)
     with pytest.raises(TypeError):

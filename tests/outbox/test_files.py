@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 import sqlite3
@@ -15,12 +16,15 @@ from pathlib import Path
 import pytest
 
 from alarm_dispatch.errors import (
+    InvalidFieldError,
     OutboxCorruptError,
     OutboxError,
     OutboxUnavailableError,
     OutboxVersionError,
 )
 from alarm_dispatch.outbox import SqliteOutbox, rows, schema, sqlite
+from alarm_dispatch.outbox.whereabouts import Whereabouts
+from alarm_dispatch.testing import MemoryOutbox
 
 from ..paths import ROOT
 from ..unit.made import full_alarm
@@ -221,6 +225,44 @@ def test_an_outbox_must_be_a_file(path):
         SqliteOutbox(path)
 
 
+@pytest.mark.parametrize("kind", [SqliteOutbox, MemoryOutbox])
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"keep_settled": math.inf}, "keep_settled: must be finite"),
+        ({"keep_dead": -1}, "keep_dead: must be at least 0"),
+        ({"max_settled": 1.5}, "max_settled: must be an integer"),
+        ({"max_dead": None}, "max_dead: must be an integer"),
+        ({"max_dead": -1}, "max_dead: must be at least 0"),
+    ],
+)
+def test_figures_that_are_none(tmp_path, kind, settings, told):
+    """They are told when the outbox is made, not by a file that grows."""
+    path = () if kind is MemoryOutbox else (tmp_path / "alarms.db",)
+
+    with pytest.raises(InvalidFieldError, match=f"{kind.__name__}.{told}"):
+        kind(*path, **settings)
+
+
+def test_a_busy_timeout_that_is_none(path):
+    """SQLite would not wait at all."""
+    with pytest.raises(InvalidFieldError, match=r"SqliteOutbox\.busy_timeout: must be at least 0"):
+        SqliteOutbox(path, busy_timeout=-1)
+
+
+def test_for_ever_is_a_number(path):
+    """Whatever number it is, and all of them."""
+    outbox = SqliteOutbox(path, keep_settled=1e300, max_settled=10**30)
+    mine = worker(outbox)
+    outbox.enqueue([entry("a")], worker=mine, now=NOW)
+    outbox.settle(mine, [ending("a")], now=NOW)
+
+    assert not outbox.trim(now=at(1e9))
+
+    assert statuses(outbox) == {"a": "delivered"}
+    outbox.close()
+
+
 # -- faults of the file
 
 
@@ -276,6 +318,28 @@ def test_a_file_beside_it_that_is_gone(path, sqlite_outbox, beside):
     assert statuses(outbox) == {"a": "pending", "c": "pending"}
     assert in_child(lambda: list(statuses(sqlite_outbox))) == "['a', 'c']"
     outbox.close()
+
+
+@pytest.mark.parametrize("gone", ["", "-wal", "-shm", "folder"])
+def test_a_file_that_goes_from_a_folder_that_was_quiet(tmp_path, gone):
+    """As long as the folder is as it was, so are the files in it; a change there has them all looked at."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    names = {end: folder / f"alarms.db{end}" for end in ("", "-wal", "-shm")}
+    for file in names.values():
+        file.touch()
+    os.utime(folder, (1, 1))
+    files = Whereabouts(str(names[""]))
+    assert [files.moved() for _ in range(3)] == [""] * 3
+    (folder / "another").touch()
+    assert [files.moved() for _ in range(2)] == [""] * 2
+
+    if gone == "folder":
+        folder.rename(tmp_path / "other")
+    else:
+        names[gone].unlink()
+
+    assert files.moved() == str(names["" if gone == "folder" else gone])
 
 
 def test_a_process_that_changes_its_folder(tmp_path, monkeypatch):
@@ -447,7 +511,6 @@ def test_flipped_bytes_in_what_is_sent(path, sqlite_outbox):
         "UPDATE alarm_dispatch_delivery SET history = x'ff00' WHERE seq = 1",
         'UPDATE alarm_dispatch_delivery SET history = \'["a",1,0,0,"moonlit",null,"",null]\' WHERE seq = 1',
         "UPDATE alarm_dispatch_delivery SET passed = '7' WHERE seq = 1",
-        "UPDATE alarm_dispatch_delivery SET due_at = -9000000000000000000 WHERE seq = 1",
         "UPDATE alarm_dispatch_delivery SET alarm = x'ff' WHERE seq = 1",
     ],
 )
@@ -466,6 +529,42 @@ def test_a_row_that_cannot_be_read(path, sqlite_outbox, damage):
     assert len(list(sqlite_outbox.list())) == 2
     end = ending("a", found["a"].number, DEAD, attempt=None, error=found["a"].unreadable)
     assert not sqlite_outbox.settle(mine, [end], now=NOW)
+
+
+@pytest.mark.parametrize(("due_at", "given"), [(-9 * 10**18, ["a", "b"]), (9 * 10**18, ["b"])])
+def test_a_row_with_no_time_that_the_calendar_knows(path, sqlite_outbox, due_at, given):
+    """It holds up nobody else, and is listed."""
+    sqlite_outbox.enqueue([entry("a"), entry("b")], worker=None, now=NOW)
+    sqlite_outbox.close()
+    query(path, f"UPDATE alarm_dispatch_delivery SET due_at = {due_at} WHERE seq = 1")
+    mine = worker(sqlite_outbox)
+
+    assert claimed(sqlite_outbox, mine) == given
+    assert claimed(sqlite_outbox, mine) == []
+    query(path, "UPDATE alarm_dispatch_delivery SET status = 1, settled_at = 9000000000000000000")
+    assert [one.settled_at for one in sqlite_outbox.list()] == [rows.moment(0)] * 2
+    assert rows.moment_or_epoch(None) == rows.moment(0)
+
+
+def test_a_lane_that_is_neither_taken_nor_found(path, sqlite_outbox):
+    """Where its index has it and its table has not: that is told as damage."""
+    statuses(sqlite_outbox)
+    query(path, "CREATE TRIGGER no BEFORE INSERT ON alarm_dispatch_lane BEGIN SELECT raise(IGNORE); END")
+
+    with pytest.raises(OutboxCorruptError, match=r"cannot find the lane .*blueking"):
+        sqlite_outbox.enqueue([entry("a")], worker=None, now=NOW)
+
+
+def test_a_damaged_schema_that_cannot_be_told(path, sqlite_outbox):
+    """SQLite's own words on it are no text then, over which Python's module stumbles."""
+    statuses(sqlite_outbox)
+    sqlite_outbox.close()
+    content = path.read_bytes()
+    name = b"tablealarm_dispatch_worker"
+    path.write_bytes(content.replace(name, name[:-1] + b"\xff"))
+
+    with pytest.raises(OutboxCorruptError, match="is damaged"):
+        statuses(sqlite_outbox)
 
 
 def test_a_lane_without_a_name(path, sqlite_outbox):
