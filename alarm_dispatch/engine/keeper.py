@@ -133,7 +133,13 @@ class Keeper:
                 written.set_result(ours)
 
         self._write(change, wake)
-        return await written
+        try:
+            return await written
+        except asyncio.CancelledError:
+            if not written.cancelled():
+                # It was noted, and the task cancelled before it heard of that.
+                self._loop.call_soon(self._engine.recorded_late, job, attempt, error, written.result())
+            raise
 
     def end(
         self,

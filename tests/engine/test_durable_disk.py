@@ -670,8 +670,41 @@ def test_a_dead_letter_that_was_lost_is_made_again(virtual_clock, slow, awaited)
     virtual_clock.run(main())
 
 
-def test_a_replay_that_comes_before_the_end_is_told(virtual_clock, slow):
-    """The end is on disk, and the dispatcher has not heard of it: it is sent again all the same."""
+@pytest.mark.parametrize(("answer", "status"), [("200", "delivered"), ("500", "failed")])
+def test_an_end_that_is_written_just_before_the_close(virtual_clock, slow, answer, status):
+    """Its handle is told that end, and not that the outbox keeps it for the next one."""
+    outbox, told = MemoryOutbox(), []
+    once = to(schedule=RetrySchedule(attempts=1))
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(
+            transport=MemoryReceiver(answer).transport,
+            clock=virtual_clock,
+            outbox=outbox,
+            hooks=[told.append],
+        )
+        handle = await _written(dispatcher.submit(numbered(1), once), slow)
+        await asyncio.sleep(0.1)
+        slow()
+        closing = asyncio.ensure_future(dispatcher.close(timeout=0))
+        dispatcher._engine._abort()
+        for _ in range(3):
+            await asyncio.sleep(0.1)
+            slow()
+        await closing
+        (delivery,) = (await handle.result(timeout=0)).deliveries
+        assert (delivery.status, len(delivery.attempts), delivery.error) == (status, 1, None)
+        assert dispatcher._backlog.count == 0
+
+    virtual_clock.run(main())
+
+    assert states(outbox) == ["delivered" if status == "delivered" else "dead"]
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_replay_that_comes_before_the_end_is_told(virtual_clock, slow, closed):
+    """The end is on disk, and the dispatcher has not heard of it: somebody sends it again all the same."""
     outbox, receiver = MemoryOutbox(), MemoryReceiver("500,200")
     once = to(schedule=RetrySchedule(attempts=1))
 
@@ -685,19 +718,20 @@ def test_a_replay_that_comes_before_the_end_is_told(virtual_clock, slow):
         dispatcher._engine._keeper._intake._look()
         slow()
         assert not handle.done()
+        closing = asyncio.ensure_future(dispatcher.close(timeout=0)) if closed else None
         for _ in range(10):
             await asyncio.sleep(0.1)
             slow()
         assert not (await handle.result(timeout=0)).ok
         assert await dispatcher.drain(timeout=0)
-        await dispatcher.close(timeout=0)
+        await (closing or dispatcher.close(timeout=0))
         slow()
         assert dispatcher._backlog.count == 0
 
     virtual_clock.run(main())
 
-    assert states(outbox) == ["delivered"]
-    assert len(receiver.requests) == 2
+    assert states(outbox) == ["pending" if closed else "delivered"]
+    assert len(receiver.requests) == (1 if closed else 2)
 
 
 async def _written(coroutine: Any, slow: Callable[[], None]) -> Any:

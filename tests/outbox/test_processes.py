@@ -266,6 +266,18 @@ def test_what_a_fork_left_is_never_closed(sqlite_outbox, monkeypatch):
     parents.close()
 
 
+def test_what_a_fork_left_is_not_waited_for(sqlite_outbox):
+    """Its lock may be held by a thread that the child does not have."""
+    statuses(sqlite_outbox)
+    link = sqlite_outbox._database._own.link
+    own, link.process = link.process, -1
+
+    sqlite_outbox.close()
+
+    assert not link.closed
+    link.process = own
+
+
 def test_a_fork_waits_so_long_for_a_thread(sqlite_outbox, monkeypatch):
     """Its transaction goes on in the parent; the child leaves the connection alone."""
     monkeypatch.setattr(database, "_FORK_PATIENCE", 0.01)
