@@ -38,7 +38,8 @@ class Request:
 
     ``url`` has no user information left in it (that is in ``headers``).  ``delivery_id`` is the same in
     every attempt; ``attempt`` counts from 1.  ``lane`` names the receiver: requests of different lanes
-    never share connections.
+    never share connections.  ``started_at`` is the aware time at which the attempt began.  The last
+    ``changing`` headers are other ones in the next request, so a transport need not remember them.
     """
 
     url: str = field(repr=redact_url)
@@ -48,6 +49,8 @@ class Request:
     delivery_id: str = ""
     attempt: int = 1
     lane: str = field(default="", repr=False)
+    started_at: datetime | None = None
+    changing: int = field(default=0, repr=False)
 
 
 @frozen(kw_only=True)
