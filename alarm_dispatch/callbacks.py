@@ -17,6 +17,7 @@ from alarm_dispatch.http_values import check_headers, check_url, split_user_info
 from alarm_dispatch.limits import Circuit, Rate, as_circuit, as_rate
 from alarm_dispatch.redaction import redact_headers, redact_url
 from alarm_dispatch.schedule import RetrySchedule
+from alarm_dispatch.signing.base import Signer, SignerLike, as_signer, header_names
 
 __all__ = ["DEFAULT_LIMIT", "AlarmGroup", "Callback", "Overrides", "check_transport", "effective_rules"]
 
@@ -39,6 +40,15 @@ def _headers(value: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tupl
 
 def _format(value: str | Format) -> Format:
     return formats.resolve(value)
+
+
+def _signer(value: SignerLike | None) -> Signer | None:
+    return None if value is None else as_signer(value, "Callback.signer")
+
+
+def _kind(value: object) -> str:
+    # Somebody's own may show its key.
+    return "None" if value is None else f"<{type(value).__name__}>"
 
 
 def _confirmation(value: ConfirmationLike | None) -> Confirmation | None:
@@ -107,7 +117,8 @@ class Callback(Overrides):
     none where the dispatcher has one.  ``supersede`` drops a waiting notification when a newer one of the
     same alarm comes.  ``max_age`` gives a notification up that was not delivered in so many seconds.
     ``fallback`` names a group that gets the alarm when its delivery has failed for good; that takes a
-    dispatcher with an outbox.
+    dispatcher with an outbox.  ``signer`` signs each attempt: a :class:`~alarm_dispatch.signing.Signer`, or a
+    plain function; what cannot be signed is not sent.
 
     Raises :class:`~alarm_dispatch.errors.InvalidFieldError` or
     :class:`~alarm_dispatch.errors.UnknownFormatError`.
@@ -128,6 +139,7 @@ class Callback(Overrides):
     supersede: bool = field(kw_only=True, default=False, validator=values.instance(bool))
     max_age: float | None = field(kw_only=True, default=None, validator=_check_timeout)
     fallback: str | None = field(kw_only=True, default=None, validator=values.text(optional=True))
+    signer: Signer | None = field(kw_only=True, default=None, converter=_signer, repr=_kind)
     lane: str = field(init=False, default="", repr=False, eq=False)
     """The key of its lane and connections: the same receiver has the same, wherever it is written."""
     address: str = field(init=False, default="", repr=False, eq=False)
@@ -140,6 +152,15 @@ class Callback(Overrides):
             object.__setattr__(self, "name", f"{self.format.name} {redact_url(self.url)}")
         object.__setattr__(self, "lane", f"{self.name}\n{self.url}")
         object.__setattr__(self, "address", split_user_info(self.url)[0])
+        if self.signer is not None:
+            self._check_signed(header_names(self.signer))
+
+    def _check_signed(self, names: Iterable[str]) -> None:
+        given = {name.lower(): name for name, _ in self.headers_with("")}
+        for name in names:
+            if name.lower() in given:
+                field = f"Callback.headers[{given[name.lower()]!r}]"
+                raise InvalidFieldError(field, f"cannot be set: the {type(self.signer).__name__} writes it")
 
     def headers_with(self, content_type: str) -> tuple[tuple[str, str], ...]:
         """All headers of a request with a body of this type; the callback's own ones win."""

@@ -7,10 +7,11 @@ import asyncio
 import attrs
 from attrs import define
 
-from alarm_dispatch.errors import DispatcherClosedError, TransportError
+from alarm_dispatch.errors import DispatcherClosedError, SigningError, TransportError
 from alarm_dispatch.exchange import Judgement, Reply, Request, Transport, Verdict
 from alarm_dispatch.jobs import Job
 from alarm_dispatch.redaction import described, presentable
+from alarm_dispatch.signing.base import signed
 
 __all__ = ["Outcome", "make_request"]
 
@@ -44,6 +45,13 @@ async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
     ``deadline`` is a time of the running loop.
     """
     try:
+        signer = job.callback.signer
+        if signer is not None:
+            try:
+                request = signed(request, signer)
+            except SigningError as error:
+                # Nothing goes out unsigned, and the next attempt would fare no better.
+                return Outcome(Judgement(Verdict.REFUSED, str(error)), fault=error)
         return await _made(job, request, deadline)
     except GeneratorExit:
         raise
