@@ -45,13 +45,12 @@ async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
     ``deadline`` is a time of the running loop.
     """
     try:
-        signer = job.callback.signer
-        if signer is not None:
+        if job.callback.signer is not None:
             try:
-                request = signed(request, signer)
-            except SigningError as error:
-                # Nothing goes out unsigned, and the next attempt would fare no better.
-                return Outcome(Judgement(Verdict.REFUSED, str(error)), fault=error)
+                request = signed(request, job.callback.signer)
+            except BaseException as error:  # noqa: BLE001 - an interrupt too: nothing goes out unsigned
+                told = str(error) if isinstance(error, SigningError) else type(error).__name__
+                return Outcome(Judgement(Verdict.REFUSED, f"not signed: {told}"), fault=error)
         return await _made(job, request, deadline)
     except GeneratorExit:
         raise

@@ -13,25 +13,26 @@ from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.secret import Secret, resolve_secret
 from alarm_dispatch.signing import Algorithm, Encoding, HmacSigner, Signer, Signs, StandardWebhooks
 
-__all__ = ["HmacSettings", "StandardWebhooksSettings", "signer_from", "standard_keys"]
+__all__ = ["HmacSettings", "StandardWebhooksSettings", "signer_from"]
 
 _Key = Secret | str
 
 
-def standard_keys(texts: tuple[str, ...]) -> tuple[_Key, ...]:
-    """Keys of Standard Webhooks to sign with, as they are written; all that are wrong are told."""
+def _standard_keys(texts: tuple[_Key, ...]) -> tuple[_Key, ...]:
+    """The keys that the texts stand for; all that are wrong are told."""
     if not texts:
         raise ValueError("is empty; nothing can be signed without a key")
     return tuple(gathered((index, partial(_key, text, StandardWebhooks)) for index, text in enumerate(texts)))
 
 
-def _hmac_key(text: str) -> _Key:
+def _hmac_key(text: _Key) -> _Key:
     return _key(text, partial(HmacSigner, header="X"))
 
 
-def _key(text: str, check: Callable[[_Key], object]) -> _Key:
+def _key(text: _Key, check: Callable[[_Key], object]) -> _Key:
     try:
-        key = resolve_secret(text, "key")
+        # Converters are called twice: first to tell all that is wrong, then by the class.
+        key = resolve_secret(text, "key") if isinstance(text, str) else text
         check(key)
     except InvalidFieldError as error:
         # The path tells where it is.
@@ -44,7 +45,8 @@ class StandardWebhooksSettings:
     """The written form of a StandardWebhooks."""
 
     kind: str
-    keys: tuple[str, ...] = field(converter=standard_keys)
+    # As they are written; what they stand for may be secrets.
+    keys: tuple[str, ...] = field(converter=_standard_keys)
 
     def signer(self) -> Signer:
         """The signer."""

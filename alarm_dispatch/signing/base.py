@@ -154,7 +154,7 @@ def signed(request: Request, signer: Signer) -> Request:
         raise
     except InvalidFieldError as error:
         raise SigningError(f"{who} answered what cannot be sent: {error}") from None
-    except BaseException as error:  # whatever it is, it fails this delivery; its text may hold the key
+    except Exception as error:  # whatever it is, it fails this delivery; its text may hold the key
         raise SigningError(f"{who} raised {type(error).__name__}") from error
     if not headers:
         raise SigningError(f"{who} answered no headers, and nothing is sent unsigned")
