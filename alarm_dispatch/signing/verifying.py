@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, Protocol, TypeAlias
 
 from attrs import frozen
 
@@ -19,7 +19,14 @@ __all__ = ["DEFAULT_TOLERANCE", "HeadersLike", "Verified", "Window", "one_header
 DEFAULT_TOLERANCE = 300.0
 """Seconds that the clocks and the way may take, in both directions: what the reference packages allow."""
 
-HeadersLike: TypeAlias = "Mapping[Any, Any] | Iterable[tuple[Any, Any]]"
+
+class _Items(Protocol):
+    """A mapping, or what is like one, as the headers of ``http.server`` are."""
+
+    def items(self) -> Iterable[tuple[Any, Any]]: ...
+
+
+HeadersLike: TypeAlias = "_Items | Iterable[tuple[Any, Any]]"
 """A request's headers as a web framework has them: a mapping or pairs, of texts or of bytes."""
 
 _SECONDS = re.compile(r"[0-9]{1,11}", re.ASCII)
