@@ -232,6 +232,15 @@ def test_a_changed_byte_of_the_signature_is_refused(content: bytes, at: int, cha
         assert caught.value.reason == "wrong signature"
 
 
+@pytest.mark.parametrize("swapped", [f"v1a{_V1[2:]}", f"v1{_V1A[3:]}"])
+def test_a_signature_of_one_kind_under_the_others_name_is_refused(swapped: str) -> None:
+    """Though there is a key of either kind."""
+    with pytest.raises(SignatureRefusedError) as caught:
+        _standard(SHARED, PUBLIC).verify(CONTENT, {**_GOOD, "webhook-signature": swapped})
+
+    assert caught.value.reason == "wrong signature"
+
+
 def test_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """By hmac.compare_digest, each of them, also behind one that matches."""
     compared: list[tuple[bytes, bytes]] = []
