@@ -107,21 +107,24 @@ def check_headers(
             raise InvalidFieldError(
                 field, f"{name!a} is no header name; allowed are letters, digits and !#$%&'*+-.^_`|~"
             )
-        here = f"{field}[{name!r}]"
-        if (why := FORBIDDEN.get(name.lower())) is not None:
-            raise InvalidFieldError(here, f"cannot be set: {why}")
-        if not isinstance(value, str):
-            raise InvalidFieldError(here, f"must be text, not {type(value).__name__}")
-        # The first is quick, and tells of nearly all that nothing is wrong: signatures are checked each time.
-        if not (value.isascii() and value.isprintable()) and _NO_VALUE.search(value):
-            raise InvalidFieldError(
-                here, "has a line break, a control character or a character outside of ASCII; none is allowed"
-            )
-        if value != value.strip():
-            raise InvalidFieldError(here, "has white space at its beginning or end")
-        if names.count(name.lower()) > 1:
-            raise InvalidFieldError(here, "is given more than once")
+        problem = _header_problem(name.lower(), value, names)
+        if problem is not None:
+            raise InvalidFieldError(f"{field}[{name!r}]", problem)
     return pairs
+
+
+def _header_problem(name: str, value: object, names: list[str]) -> str | None:
+    """What is wrong with a header whose name is a token; ``names`` are those of all, in lower case."""
+    if (why := FORBIDDEN.get(name)) is not None:
+        return f"cannot be set: {why}"
+    if not isinstance(value, str):
+        return f"must be text, not {type(value).__name__}"
+    # The first is quick, and tells of nearly all that nothing is wrong: signatures are checked each time.
+    if not (value.isascii() and value.isprintable()) and _NO_VALUE.search(value):
+        return "has a line break, a control character or a character outside of ASCII; none is allowed"
+    if value != value.strip():
+        return "has white space at its beginning or end"
+    return "is given more than once" if names.count(name) > 1 else None
 
 
 def _pairs(headers: object, field: str) -> tuple[tuple[Any, Any], ...]:
