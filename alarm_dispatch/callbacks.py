@@ -19,6 +19,7 @@ from alarm_dispatch.http_values import check_headers, check_url, split_user_info
 from alarm_dispatch.limits import Circuit, Rate, as_circuit, as_rate
 from alarm_dispatch.redaction import redact_headers, redact_url
 from alarm_dispatch.schedule import RetrySchedule
+from alarm_dispatch.signing.base import Signer, SignerLike, as_signer, header_names
 
 __all__ = [
     "DEFAULT_LIMIT",
@@ -49,6 +50,15 @@ def _headers(value: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tupl
 
 def _format(value: str | Format) -> Format:
     return formats.resolve(value)
+
+
+def _signer(value: SignerLike | None) -> Signer | None:
+    return None if value is None else as_signer(value, "Callback.signer")
+
+
+def _kind(value: object) -> str:
+    # Somebody's own may show its key.
+    return "None" if value is None else f"<{type(value).__name__}>"
 
 
 def _confirmation(value: ConfirmationLike | None) -> Confirmation | None:
@@ -118,7 +128,8 @@ class Callback(Overrides):
     same alarm comes.  ``max_age`` gives a notification up that was not delivered in so many seconds.
     ``fallback`` names a group that gets the alarm when its delivery has failed for good; that takes a
     dispatcher with an outbox.  ``egress`` says which URLs and addresses may be called, instead of the
-    dispatcher's :class:`~alarm_dispatch.egress.EgressPolicy`.
+    dispatcher's :class:`~alarm_dispatch.egress.EgressPolicy`.  ``signer`` signs each attempt: a
+    :class:`~alarm_dispatch.signing.Signer`, or a plain function; what cannot be signed is not sent.
 
     Raises :class:`~alarm_dispatch.errors.InvalidFieldError` or
     :class:`~alarm_dispatch.errors.UnknownFormatError`.
@@ -142,6 +153,7 @@ class Callback(Overrides):
     egress: EgressPolicy | None = field(
         kw_only=True, default=None, validator=values.instance(EgressPolicy, optional=True)
     )
+    signer: Signer | None = field(kw_only=True, default=None, converter=_signer, repr=_kind)
     lane: str = field(init=False, default="", repr=False, eq=False)
     """The key of its lane and connections: the same receiver has the same, wherever it is written."""
     address: str = field(init=False, default="", repr=False, eq=False)
@@ -155,6 +167,15 @@ class Callback(Overrides):
             object.__setattr__(self, "name", f"{self.format.name} {redact_url(self.url)}")
         object.__setattr__(self, "lane", f"{self.name}\n{self.url}")
         object.__setattr__(self, "address", target_of(self.url, "Callback.url").url)
+        if self.signer is not None:
+            self._check_signed(header_names(self.signer))
+
+    def _check_signed(self, names: Iterable[str]) -> None:
+        given = {name.lower(): name for name, _ in self.headers_with("")}
+        for name in names:
+            if name.lower() in given:
+                field = f"Callback.headers[{given[name.lower()]!r}]"
+                raise InvalidFieldError(field, f"cannot be set: the {type(self.signer).__name__} writes it")
 
     def headers_with(self, content_type: str) -> tuple[tuple[str, str], ...]:
         """All headers of a request with a body of this type; the callback's own ones win."""

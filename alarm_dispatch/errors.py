@@ -13,6 +13,8 @@
     ├── ParseError                   (also ValueError)   a body that is not of the format
     ├── TransportError                                   a request that got no whole reply
     │   └── EgressRefusedError                           a URL or an address that the egress policy forbids
+    ├── SigningError                                     a request that cannot be signed, and is not sent
+    ├── SignatureRefusedError        (also ValueError)   a received request that its sender did not sign
     ├── DeliveryExpiredError                             a delivery older than its callback's ``max_age``
     ├── BacklogFullError             (also RuntimeError) as many unsettled deliveries as there may be
     ├── DispatchFailedError                              what ``report.raise_for_failure()`` raises
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from alarm_dispatch.delivery import DispatchReport
+    from alarm_dispatch.signing.reasons import SignatureRefusal
 
 __all__ = [
     "AlarmDispatchError",
@@ -55,6 +58,8 @@ __all__ = [
     "OutboxUnavailableError",
     "OutboxVersionError",
     "ParseError",
+    "SignatureRefusedError",
+    "SigningError",
     "TransportError",
     "UnknownFormatError",
     "UnsuitableFieldError",
@@ -205,6 +210,25 @@ class EgressRefusedError(TransportError):
 
     def __reduce__(self) -> tuple[type[EgressRefusedError], tuple[str, str, str | None, str]]:  # type: ignore[override]
         return type(self), (self.rule, self.url, self.address, self.hint)
+
+
+class SigningError(AlarmDispatchError):
+    """A request could not be signed, so it was not sent; the text tells why and holds no key."""
+
+
+class SignatureRefusedError(AlarmDispatchError, ValueError):
+    """What a verifier raises: the request is not what the holder of the key sent, or not now.
+
+    ``reason`` is one of a closed set, ``told`` says it for people, without the signature or the key.
+    """
+
+    def __init__(self, reason: SignatureRefusal, told: str) -> None:
+        super().__init__(f"{reason}: {told}")
+        self.reason = reason
+        self.told = told
+
+    def __reduce__(self) -> tuple[type[SignatureRefusedError], tuple[SignatureRefusal, str]]:
+        return type(self), (self.reason, self.told)
 
 
 class DispatchFailedError(AlarmDispatchError):

@@ -23,7 +23,8 @@ class Request:
     ``url`` has no user information left in it (that is in ``headers``).  ``delivery_id`` is the same in
     every attempt; ``attempt`` counts from 1.  ``lane`` names the receiver: requests of different lanes
     never share connections.  ``egress`` says which addresses may be called for it; who makes connections asks
-    it about each address before that.
+    it about each address before that.  ``started_at`` is the aware time at which the attempt began.  The last
+    ``changing`` headers are other ones in the next request, so a transport need not remember them.
     """
 
     url: str = field(repr=redact_url)
@@ -34,6 +35,8 @@ class Request:
     attempt: int = 1
     lane: str = field(default="", repr=False)
     egress: EgressPolicy = field(default=INTERNAL, repr=False)
+    started_at: datetime | None = None
+    changing: int = field(default=0, repr=False)
 
 
 @frozen(kw_only=True)

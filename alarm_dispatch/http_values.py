@@ -10,16 +10,15 @@ from urllib.parse import unquote, urlsplit
 
 from alarm_dispatch.egress.urls import target_of
 from alarm_dispatch.errors import InvalidFieldError
+from alarm_dispatch.request_headers import FORBIDDEN
 
 __all__ = ["basic_authorization", "check_headers", "check_url", "split_user_info"]
 
 _PAIR = 2
 # RFC 9110, section 5.6.2: what a header name is made of.
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-# RFC 9112: these frame the message or route it, so the transport alone may write them.
-_OWN_HEADERS = frozenset(
-    {"host", "content-length", "transfer-encoding", "connection", "te", "upgrade", "trailer"}
-)
+# RFC 9110, section 5.5, without the obsolete bytes beyond ASCII.
+_NO_VALUE = re.compile(r"[^\t -~]")
 
 
 def check_url(url: Any, field: str) -> str:
@@ -33,28 +32,33 @@ def check_headers(
 ) -> tuple[tuple[str, str], ...]:
     """The headers as pairs, when names are tokens and values have no line breaks or control characters.
 
-    Refuses those that frame or route the message, since the transport writes them (RFC 9112).
+    Refuses those of :data:`~alarm_dispatch.request_headers.FORBIDDEN`, which others write.
     """
     pairs = _pairs(headers, field)
+    names = [name.lower() for name, _ in pairs if isinstance(name, str)]
     for name, value in pairs:
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):
             raise InvalidFieldError(
                 field, f"{name!a} is no header name; allowed are letters, digits and !#$%&'*+-.^_`|~"
             )
-        here = f"{field}[{name!r}]"
-        if name.lower() in _OWN_HEADERS:
-            raise InvalidFieldError(here, "cannot be set: the transport writes it")
-        if not isinstance(value, str):
-            raise InvalidFieldError(here, f"must be text, not {type(value).__name__}")
-        if any(character != "\t" and not " " <= character <= "~" for character in value):
-            raise InvalidFieldError(
-                here, "has a line break, a control character or a character outside of ASCII; none is allowed"
-            )
-        if value != value.strip():
-            raise InvalidFieldError(here, "has white space at its beginning or end")
-        if sum(name.lower() == other.lower() for other, _ in pairs if isinstance(other, str)) > 1:
-            raise InvalidFieldError(here, "is given more than once")
+        problem = _header_problem(name.lower(), value, names)
+        if problem is not None:
+            raise InvalidFieldError(f"{field}[{name!r}]", problem)
     return pairs
+
+
+def _header_problem(name: str, value: object, names: list[str]) -> str | None:
+    """What is wrong with a header whose name is a token; ``names`` are those of all, in lower case."""
+    if (why := FORBIDDEN.get(name)) is not None:
+        return f"cannot be set: {why}"
+    if not isinstance(value, str):
+        return f"must be text, not {type(value).__name__}"
+    # The first is quick, and tells of nearly all that nothing is wrong: signatures are checked each time.
+    if not (value.isascii() and value.isprintable()) and _NO_VALUE.search(value):
+        return "has a line break, a control character or a character outside of ASCII; none is allowed"
+    if value != value.strip():
+        return "has white space at its beginning or end"
+    return "is given more than once" if names.count(name) > 1 else None
 
 
 def _pairs(headers: object, field: str) -> tuple[tuple[Any, Any], ...]:

@@ -18,6 +18,7 @@ from alarm_dispatch.exchange import Attempt, Request, Transport, Verdict
 from alarm_dispatch.formats import BuildContext, DeliveryRules, Payload
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox.base import Entry, LaneKey
+from alarm_dispatch.request_headers import OWN_COUNT, check_delivery_id, own_headers
 from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.states import rank_of
 from alarm_dispatch.tickets import Ticket
@@ -97,17 +98,19 @@ class Job:
         """Whether the last attempt was confirmed."""
         return bool(self.attempts) and self.attempts[-1].verdict is Verdict.CONFIRMED
 
-    def request(self, number: int) -> Request:
-        """The request of attempt ``number``; its bytes are the same each time."""
+    def request(self, number: int, started_at: datetime) -> Request:
+        """The request of attempt ``number``, not yet signed; its bytes are the same each time."""
         return Request(
             method=self.method,
             url=self.callback.address,
-            headers=self.headers,
+            headers=self.headers + own_headers(self.delivery_id, number, started_at),
             content=self.content,
             delivery_id=self.delivery_id,
             attempt=number,
             lane=self.callback.lane,
             egress=self.egress,
+            started_at=started_at,
+            changing=OWN_COUNT,
         )
 
     def settled(self, error: BaseException | None, status: DeliveryStatus | None = None) -> Delivery:
@@ -229,6 +232,7 @@ class Preparation:
         build: _Build,
     ) -> Job | Unbuilt:
         try:
+            check_delivery_id(delivery_id)
             context = BuildContext(session_id=delivery_id, now=now, url=callback.url)
             payload, method, rules = build(callback, context)
             _check_kind(payload, Payload, f"what format {callback.format.name} built")

@@ -35,6 +35,14 @@ _destination = together(
     click.option("--url", metavar="URL", help="The callback's URL."),
     _dialect,
     _options,
+    click.option(
+        "--sign-key",
+        "sign_keys",
+        multiple=True,
+        metavar="KEY",
+        help="Sign by Standard Webhooks with whsec_… or whsk_…, openly or as env:NAME or file:PATH; "
+        "may be given again.",
+    ),
     click.option("--groups", metavar="FILE", help="A .toml or .json file of alarm groups."),
     click.option("--group", metavar="NAME", help="Which group of the file; not needed if it has only one."),
 )
@@ -175,6 +183,14 @@ def _verify(egress: EgressPolicy, as_json: bool, **destination: Any) -> int:
 @click.option("--then", metavar="ANSWER", help="For all further requests.  [default: the script's last]")
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after so many requests.")
 @click.option("--once", is_flag=True, help="The same as --count 1.")
+@click.option(
+    "--verify-key",
+    "verify_keys",
+    multiple=True,
+    metavar="KEY",
+    help="Tell whether the signature of Standard Webhooks holds, by whsec_… or whpk_…, openly or as env:NAME "
+    "or file:PATH; may be given again.",
+)
 @as_json
 def _listen(once: bool, count: int | None, **given: Any) -> int:
     """Receive callbacks on this machine and print what arrives.

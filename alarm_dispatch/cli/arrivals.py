@@ -12,9 +12,12 @@ from attrs import frozen
 from alarm_dispatch import formats
 from alarm_dispatch.cli.escaping import json_text, printable
 from alarm_dispatch.cli.grids import Line
+from alarm_dispatch.errors import SignatureRefusedError
 from alarm_dispatch.formats import Format
 from alarm_dispatch.receiver import ReceivedRequest, Step
 from alarm_dispatch.redaction import MASK, redact_url
+from alarm_dispatch.request_headers import ATTEMPT_HEADER, ID_HEADER, TIMESTAMP_HEADER
+from alarm_dispatch.signing import StandardWebhooksVerifier
 
 __all__ = ["Arrival", "installed_formats"]
 
@@ -23,7 +26,17 @@ _FORM = "application/x-www-form-urlencoded"
 # Every request has these, and they tell nothing.
 _DULL = frozenset({"host", "accept", "accept-encoding", "connection", "content-length"})
 # Which other values are secrets cannot be told from outside.
-_SHOWN = frozenset({"content-type", "user-agent", "content-encoding", "traceparent", "webhook-id"})
+_SHOWN = frozenset(
+    {
+        "content-type",
+        "user-agent",
+        "content-encoding",
+        "traceparent",
+        "webhook-id",
+        "webhook-timestamp",
+        *map(str.lower, (ID_HEADER, ATTEMPT_HEADER, TIMESTAMP_HEADER)),
+    }
+)
 _LONGEST_BODY = 20_000
 # Any origin will do: only the target is shown.
 _ORIGIN = "http://receiver"
@@ -41,11 +54,12 @@ def installed_formats() -> tuple[Format, ...]:
 
 @frozen(kw_only=True)
 class Arrival:
-    """A request, the step that answers it, and the formats it may be of."""
+    """A request, the step that answers it, the formats it may be of, and what verifies its signature."""
 
     request: ReceivedRequest
     step: Step
     formats: Sequence[Format]
+    verifier: StandardWebhooksVerifier | None = None
 
     @property
     def format_names(self) -> tuple[str, ...]:
@@ -79,6 +93,16 @@ class Arrival:
             if name.lower() not in _DULL
         )
 
+    @property
+    def refusal(self) -> SignatureRefusedError | None:
+        """Why the signature does not hold; None when it does, and where nobody asks."""
+        try:
+            if self.verifier is not None:
+                self.verifier.verify(self.request.content, self.request.headers)
+        except SignatureRefusedError as error:
+            return error
+        return None
+
     def lines(self) -> Iterator[Line]:
         """The request for people; every line of the body is indented, so that none can pass for ours."""
         request = self.request
@@ -94,6 +118,10 @@ class Arrival:
             yield ((f"   {name}: ", "dim"), value)
         told = ", ".join(self.format_names) or "none that is installed"
         yield (("   format: ", "dim"), (told, "green" if self.format_names else "yellow"))
+        if self.verifier is not None:
+            refusal = self.refusal
+            holds = ("holds", "green") if refusal is None else (f"refused, {refusal}", "red")
+            yield (("   signature: ", "dim"), holds)
         yield from self._body_lines()
         yield ("",)
 
@@ -115,7 +143,8 @@ class Arrival:
 
     def document(self) -> dict[str, Any]:
         """The request for programs."""
-        body = self.request.decoded()
+        body, refusal = self.request.decoded(), self.refusal
+        verified = {"ok": refusal is None, "reason": None if refusal is None else str(refusal.reason)}
         return {
             "number": self.request.number,
             "received_at": self.request.received_at.isoformat(),
@@ -123,6 +152,7 @@ class Arrival:
             "target": self.target,
             "headers": [list(header) for header in self.headers],
             "formats": list(self.format_names),
+            **({} if self.verifier is None else {"signature": verified}),
             "body": body if _as_json(body) is not None else self.request.text,
             "answer": str(self.step),
         }

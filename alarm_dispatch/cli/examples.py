@@ -43,6 +43,7 @@ SEND = _block(
     "send --many alarms.jsonl --groups groups.toml --group database-oncall",
     "send --many - --format tencent --url http://127.0.0.1:8080 --json < alarms.jsonl",
     "send --many alarms.jsonl --groups groups.toml --outbox alarms.db",
+    "send alarm.json --format tencent --url http://127.0.0.1:8080 --sign-key file:key.txt",
 )
 VERIFY = _block(
     "verify --format tencent --url https://ops.example.com/alarms",
@@ -52,6 +53,7 @@ LISTEN = _block(
     "listen --port 8080",
     "listen --script 500,timeout,confirm",
     "listen --once --json",
+    "listen --port 8080 --verify-key file:key.txt",
     "listen --script 'json:{\"retCode\":1}' --then confirm",
 )
 WORKER = _block(

@@ -16,6 +16,7 @@ from attrs import frozen
 from alarm_dispatch import formats
 from alarm_dispatch.callbacks import AlarmGroup, Callback
 from alarm_dispatch.cli.errors import CommandError
+from alarm_dispatch.cli.keys import signer_by
 from alarm_dispatch.errors import ConfigurationError, InvalidFieldError
 from alarm_dispatch.formats import Format
 from alarm_dispatch.loading import load_alarm, load_groups
@@ -191,6 +192,7 @@ class Destination:
     url: str | None = None
     dialect: str | None = None
     options: tuple[str, ...] = ()
+    sign_keys: tuple[str, ...] = ()
     groups: str | None = None
     group: str | None = None
     kept: bool = False
@@ -201,19 +203,19 @@ class Destination:
 
     def with_fallbacks(self) -> tuple[AlarmGroup, ...]:
         """The same first, and behind it the groups that may get the alarm when its callbacks fail."""
-        for_url = [self.format_name, self.url, self.dialect, self.options or None]
+        for_url = [self.format_name, self.url, self.dialect, self.options or None, self.sign_keys or None]
         for_file = [self.groups, self.group]
         if any(given is not None for given in for_url) and any(given is not None for given in for_file):
             raise CommandError(
-                "--groups and --group do not go together with --format, --url, --dialect and --option: "
-                "a callback of a file has its own"
+                "--groups and --group do not go together with --format, --url, --dialect, --option and "
+                "--sign-key: a callback of a file has its own"
             )
         if self.groups is not None:
             return _groups_from(self.groups, self.group)
         if self.format_name is None or self.url is None:
             raise CommandError("say where to: --format FORMAT --url URL, or --groups FILE --group NAME")
         made = format_from(self.format_name, dialect=self.dialect, options=key_values(self.options))
-        callback = Callback(self.url, format=made)
+        callback = Callback(self.url, format=made, signer=signer_by(self.sign_keys))
         # In an outbox a group's name stands for its callbacks, so each has one of its own.
         return (AlarmGroup(callback.name if self.kept else "command line", callbacks=[callback]),)
 

@@ -8,8 +8,10 @@ import functools
 
 from alarm_dispatch.cli.arrivals import Arrival, installed_formats
 from alarm_dispatch.cli.errors import CommandError
+from alarm_dispatch.cli.keys import verifier_by
 from alarm_dispatch.cli.screen import Screen, print_json
 from alarm_dispatch.receiver import LoopbackServer, ReceivedRequest, Script, Step
+from alarm_dispatch.signing import StandardWebhooksVerifier
 
 __all__ = ["run"]
 
@@ -21,23 +23,32 @@ def run(
     script: str = "confirm",
     then: str | None = None,
     count: int | None = None,
+    verify_keys: tuple[str, ...] = (),
     as_json: bool = False,
 ) -> int:
     """Serve until ``count`` requests are answered, or until Ctrl-C."""
     played = Script.parse(script, then=then)
+    verifier = verifier_by(verify_keys)
     server = LoopbackServer(played, host=host, port=port)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_listen(server, played, count, as_json=as_json))
+        asyncio.run(_listen(server, played, count, verifier, as_json=as_json))
     return 0
 
 
-async def _listen(server: LoopbackServer, script: Script, count: int | None, *, as_json: bool) -> None:
+async def _listen(
+    server: LoopbackServer,
+    script: Script,
+    count: int | None,
+    verifier: StandardWebhooksVerifier | None,
+    *,
+    as_json: bool,
+) -> None:
     known = installed_formats()
     arrivals: asyncio.Queue[Arrival] = asyncio.Queue()
     answered = asyncio.Semaphore(0)  # not a queue: without --count nobody would ever empty it
 
     def arrive(request: ReceivedRequest, step: Step) -> None:
-        arrivals.put_nowait(Arrival(request=request, step=step, formats=known))
+        arrivals.put_nowait(Arrival(request=request, step=step, formats=known, verifier=verifier))
 
     server.on_request = arrive
     server.on_answered = lambda _request, _step: answered.release()

@@ -7,10 +7,11 @@ import asyncio
 import attrs
 from attrs import define
 
-from alarm_dispatch.errors import DispatcherClosedError, EgressRefusedError, TransportError
+from alarm_dispatch.errors import DispatcherClosedError, EgressRefusedError, SigningError, TransportError
 from alarm_dispatch.exchange import Judgement, Reply, Request, Transport, Verdict
 from alarm_dispatch.jobs import Job
 from alarm_dispatch.redaction import described, presentable
+from alarm_dispatch.signing.base import signed
 
 __all__ = ["Outcome", "make_request"]
 
@@ -44,6 +45,12 @@ async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
     ``deadline`` is a time of the running loop.
     """
     try:
+        if job.callback.signer is not None:
+            try:
+                request = signed(request, job.callback.signer)
+            except BaseException as error:  # noqa: BLE001 - an interrupt too: nothing goes out unsigned
+                told = str(error) if isinstance(error, SigningError) else type(error).__name__
+                return Outcome(Judgement(Verdict.REFUSED, f"not signed: {told}"), fault=error)
         return await _made(job, request, deadline)
     except GeneratorExit:
         raise

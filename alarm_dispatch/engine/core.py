@@ -198,7 +198,7 @@ class Engine(Settling):
         started, started_at = self._loop.time(), self._settings.clock.now()
         if number == 1 or (job.kept is not None and job.kept.earlier == number - 1):
             job.first_started = started
-        outcome = await make_request(job, job.request(number), started + job.rules.timeout)
+        outcome = await make_request(job, job.request(number, started_at), started + job.rules.timeout)
         ended = self._loop.time()
         attempt = Attempt(
             number=number,

@@ -25,8 +25,10 @@ from alarm_dispatch.exchange import Transport
 from alarm_dispatch.formats import Format
 from alarm_dispatch.http_values import check_headers
 from alarm_dispatch.limits import Rate
+from alarm_dispatch.loading.signers import signer_from
 from alarm_dispatch.loading.source import Source, read_source
 from alarm_dispatch.schedule import RetrySchedule
+from alarm_dispatch.signing import Signer
 from alarm_dispatch.transports.auth import BasicAuth, BearerAuth
 from alarm_dispatch.transports.httpx import DEFAULT_MAX_REPLY_BYTES, HttpxTransport
 
@@ -243,6 +245,10 @@ def _rate(value: Any, _type: Any) -> Any:
     return value  # the field's own converter reads it, and names what is allowed
 
 
+def _signer(value: Any, _type: Any) -> Signer:
+    return signer_from(value, _converter)
+
+
 _converter = collecting_converter(leave_out={RetrySchedule: frozenset({"stop", "wait"})})
 _converter.register_structure_hook(Format, _format)
 _converter.register_structure_hook(Confirmation, _confirmation)
@@ -253,4 +259,5 @@ _converter.register_structure_hook(Rate, _rate)
 # The hook of any class of settings, before the one that takes a preset's name as well.
 _egress_table = _converter.get_structure_hook(EgressPolicy)
 _converter.register_structure_hook(EgressPolicy, _egress)
+_converter.register_structure_hook(Signer, _signer)
 _converter.register_structure_hook_func(lambda kind: kind == tuple[float, ...], _delays)

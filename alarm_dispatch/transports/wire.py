@@ -39,23 +39,36 @@ class RequestWriter:
         self._host = host
         self._general = general
         self._for_proxy = proxy or ()
-        self._head_of: tuple[str, Headers] | None = None
+        self._head_of: tuple[str, Headers, tuple[str, ...]] | None = None
         self._head = b""
 
     def write(self, request: Request) -> bytes:
         """The whole request; raises TransportError (refused) when a header would be more than one."""
-        content, head_of = request.content, (request.method, request.headers)
+        content, lasting = request.content, len(request.headers) - request.changing
+        changing = request.headers[lasting:]
+        # Which names change decides which of the general headers are overridden.
+        names = tuple([name for name, _ in changing]) if self._general else ()
+        head_of = (request.method, request.headers[:lasting], names)
         if head_of != self._head_of:
-            # A callback's headers are the same each time, unless they are signed.
-            self._head, self._head_of = self._new_head(request), head_of
+            self._head, self._head_of = self._new_head(request, lasting), head_of
+        head = self._head + _lines([f"{name}: {value}" for name, value in changing])
         if content or request.method not in _BODYLESS:
-            return b"%bContent-Length: %d\r\n\r\n%b" % (self._head, len(content), content)
-        return self._head + b"\r\n"
+            return b"%bContent-Length: %d\r\n\r\n%b" % (head, len(content), content)
+        return head + b"\r\n"
 
-    def _new_head(self, request: Request) -> bytes:
-        headers = (("Host", self._host), *complete(request.headers, self._general), *self._for_proxy)
-        lines = [f"{request.method} {self._target} HTTP/1.1", *(f"{key}: {value}" for key, value in headers)]
-        if any(map(_FORBIDDEN.search, lines)):
-            told = "the method or a header has a line break or a control character"
-            raise TransportError(Verdict.REFUSED, told)
-        return "\r\n".join([*lines, ""]).encode()
+    def _new_head(self, request: Request, lasting: int) -> bytes:
+        """All but the headers behind the first ``lasting`` of the request's own."""
+        own = complete(request.headers, self._general)
+        general = own[len(request.headers) :]
+        headers = (("Host", self._host), *own[:lasting], *general, *self._for_proxy)
+        first = f"{request.method} {self._target} HTTP/1.1"
+        return _lines([first, *(f"{name}: {value}" for name, value in headers)])
+
+
+def _lines(lines: list[str]) -> bytes:
+    """The lines with their ends."""
+    # Whether all of it can be printed is told in a tenth of the time, and says that nothing is wrong.
+    if not all(map(str.isprintable, lines)) and any(map(_FORBIDDEN.search, lines)):
+        told = "the method or a header has a line break or a control character"
+        raise TransportError(Verdict.REFUSED, told)
+    return "\r\n".join([*lines, ""]).encode()

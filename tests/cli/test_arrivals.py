@@ -13,7 +13,7 @@ from tests.paths import WIRE
 FORM = "application/x-www-form-urlencoded; charset=UTF-8"
 
 
-def arrival(content=b"", content_type="application/json", *, target="/", known=(), headers=()):
+def arrival(content=b"", content_type="application/json", *, target="/", known=(), headers=(), verifier=None):
     """A request that arrived at noon."""
     return Arrival(
         request=ReceivedRequest(
@@ -27,6 +27,7 @@ def arrival(content=b"", content_type="application/json", *, target="/", known=(
         ),
         step=as_step("500"),
         formats=known,
+        verifier=verifier,
     )
 
 

@@ -36,6 +36,13 @@ TOLD = {
     "own_transport.py": ["delivered to alarm-dispatch/"],
     "quickstart.py": ["attempt 1: rejected status 500, not 200", "attempt 2: confirmed"],
     "receiver_side.py": ["test 100", "delivered"],
+    "signed_callbacks.py": [
+        "taken",
+        "a repeat",
+        "['rejected', 'confirmed']",
+        "refused, missing header: the header webhook-id is missing",
+        "['rejected', 'rejected']",
+    ],
     "storm.py": [
         "500 of 500 alarms confirmed by both",
         "drained: False",

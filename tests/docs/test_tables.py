@@ -31,8 +31,11 @@ from alarm_dispatch.formats import aliyun, blueking, tencent, tencent_legacy
 from alarm_dispatch.formats.tencent.dimensions.shape import KEY
 from alarm_dispatch.limits import DEFAULT_MAX_RETRY_AFTER
 from alarm_dispatch.loading.groups import _HttpxSettings
+from alarm_dispatch.loading.signers import HmacSettings, StandardWebhooksSettings
 from alarm_dispatch.outbox import Entry, LaneKey, SqliteOutbox, StoredDelivery, StoredStatus
 from alarm_dispatch.receiver import StepKind
+from alarm_dispatch.request_headers import FORBIDDEN
+from alarm_dispatch.signing import Algorithm, Encoding, SignatureRefusal, Signs
 from alarm_dispatch.transports.auth import BasicAuth, BearerAuth
 
 from ..formats.alarms import EVENT_ALARM, METRIC_ALARM, STARTED
@@ -297,6 +300,35 @@ def test_every_setting_that_is_the_dispatchers_has_its_figure():
     assert f": {DEFAULT_MAX_RETRY_AFTER:g} s unless set" in told["max_retry_after"]
 
 
+def test_every_forbidden_header_has_its_row():
+    """In the code's order, with the end of its reason or its beginning."""
+    told = {row[0].strip("`").lower(): row[1] for row in rows("headers.md", "What may not be set")}
+
+    assert list(told) == list(FORBIDDEN)
+    for name, why in FORBIDDEN.items():
+        assert told[name] in why
+
+
+def test_every_reason_of_a_refused_signature_has_its_row():
+    """The set is closed."""
+    told = names("signing.md", "Why a signature is refused")
+
+    assert told == [str(reason) for reason in SignatureRefusal]
+
+
+def test_every_setting_of_an_hmac_has_its_values():
+    """In the code's order."""
+    told = {
+        row[0].strip("`"): re.findall(r"`([^`]+)`", row[1]) for row in rows("signing.md", "A generic HMAC")
+    }
+
+    assert told == {
+        "algorithm": list(map(str, Algorithm)),
+        "encoding": list(map(str, Encoding)),
+        "signs": list(map(str, Signs)),
+    }
+
+
 def test_every_word_of_a_script_has_its_row():
     """A status stands for itself."""
     told = {name.partition(":")[0] for name in names("receiver.md", "Words")}
@@ -313,6 +345,8 @@ def test_every_word_of_a_script_has_its_row():
         ("A transport", [_HttpxSettings], set()),
         ("An egress policy", [EgressPolicy], set()),
         ("Authentication", [BasicAuth, BearerAuth], set()),
+        ("A signer, of Standard Webhooks", [StandardWebhooksSettings], set()),
+        ("A signer, of a generic HMAC", [HmacSettings], set()),
         ("The alarm itself", [model.Alarm], set()),
         ("policy", [model.Policy], set()),
         ("condition, of a metric", [model.MetricCondition], set()),

@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from alarm_dispatch import AsyncDispatcher, Delivery, Dispatcher
+from alarm_dispatch.clock import SystemClock
 from alarm_dispatch.confirmation import Confirmation
 from alarm_dispatch.engine.attempt import make_request
 from alarm_dispatch.errors import DeliveryExpiredError, DispatcherClosedError
@@ -119,7 +120,7 @@ def test_an_attempt_whose_loop_is_gone_ends_without_a_word():
             raise AssertionError("unreachable")
 
     one = attrs.evolve(job(to=callback()), transport=Waiting())
-    attempt = make_request(one, one.request(1), 5.0)
+    attempt = make_request(one, one.request(1, SystemClock().now()), 5.0)
     attempt.send(None)
 
     attempt.close()

@@ -357,7 +357,13 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
         ({"limit": 1.0}, {"limit": "must be an integer, not a number"}),
         ({"headers": ["X"]}, {"headers": "must be a mapping, not a list"}),
         ({"headers": {"X": 1}}, {"headers.X": "must be text, not an integer"}),
-        ({"headers": {"Host": "x"}}, {"headers.Host": "cannot be set: the transport writes it"}),
+        (
+            {"headers": {"Host": "x", "Alarm-Dispatch-Id": "1"}},
+            {
+                "headers.Host": "cannot be set: the transport writes it from the URL",
+                "headers.Alarm-Dispatch-Id": "cannot be set: the library writes it anew for each attempt",
+            },
+        ),
         ({"schedule": 3}, {"schedule": "must be a mapping, not an integer"}),
         (
             {"schedule": {"attempts": 0, "delays": [5, -1], "jitter": "x", "stop": 1}},
@@ -379,8 +385,11 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
         ({"transport": {"proxy": "no url"}}, {"transport.proxy": None}),
         ({"transport": {"max_reply_bytes": 0}}, {"transport.max_reply_bytes": "must be at least 1, not 0"}),
         (
-            {"transport": {"headers": {"TE": "x"}}},
-            {"transport.headers['TE']": "cannot be set: the transport writes it"},
+            {"transport": {"headers": {"Upgrade": "x"}}},
+            {
+                "transport.headers['Upgrade']": "cannot be set: "
+                "it asks for another protocol, which the transport does not speak"
+            },
         ),
         (
             {"transport": {"http2": 1, "headers": [], "ca_file": 1, "tls": 1, "max_reply_bytes": "x"}},
@@ -456,7 +465,7 @@ def test_every_problem_of_a_callback_is_told_at_once(
         (
             {"name": "oncall", "callbacks": [{**CALLBACK, "headers": {"Host": "x", "A B": "y"}}]},
             {
-                "$.callbacks[0].headers.Host": "cannot be set: the transport writes it",
+                "$.callbacks[0].headers.Host": "cannot be set: the transport writes it from the URL",
                 "$.callbacks[0].headers['A B']": None,
             },
         ),

@@ -9,6 +9,7 @@ import re
 import pytest
 
 from alarm_dispatch import DispatchReport, Verdict, errors
+from alarm_dispatch.signing import SignatureRefusal
 from tests.unit.made import delivery
 
 _ERRORS = [
@@ -34,6 +35,11 @@ _ERRORS = [
         "not a body of format aliyun: $.a: is missing; $.b: is missing",
     ),
     (errors.TransportError(Verdict.UNKNOWN, "timed out"), "timed out"),
+    (errors.SigningError("the id has a full stop"), "the id has a full stop"),
+    (
+        errors.SignatureRefusedError(SignatureRefusal.TOO_OLD, "the timestamp is 301 s old"),
+        "too old: the timestamp is 301 s old",
+    ),
     (
         errors.EgressRefusedError("link-local", "http://h/", "169.254.1.1"),
         "refused by the egress policy (link-local): http://h/ at 169.254.1.1",
@@ -95,7 +101,7 @@ def test_the_tree_is_as_drawn() -> None:
     drawn = _drawn()
 
     assert sorted(drawn) == sorted(real)
-    assert len(drawn) == 22
+    assert len(drawn) == 24
 
 
 def test_every_exception_is_tried_here() -> None:

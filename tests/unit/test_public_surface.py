@@ -80,6 +80,12 @@ def test_the_public_names_are_these() -> None:
         ("alarm_dispatch.testing", "MemoryOutbox"),
         ("alarm_dispatch.outbox", "SqliteOutbox Outbox Entry LaneKey Filter StoredDelivery StoredStatus"),
         ("alarm_dispatch.errors", "OutboxError OutboxUnavailableError NotReplayableError"),
+        ("alarm_dispatch.errors", "SigningError SignatureRefusedError"),
+        (
+            "alarm_dispatch.signing",
+            "StandardWebhooks StandardWebhooksVerifier HmacSigner HmacVerifier Signer",
+        ),
+        ("alarm_dispatch.signing", "SignatureRefusal Verified"),
         ("alarm_dispatch.errors", "AlarmDispatchError InvalidFieldError ConfigurationError TransportError"),
         ("alarm_dispatch.errors", "EgressRefusedError"),
     ],
