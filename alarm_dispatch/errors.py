@@ -12,6 +12,7 @@
     │   └── UnsupportedAlarmError                        the format has no payload for such an alarm
     ├── ParseError                   (also ValueError)   a body that is not of the format
     ├── TransportError                                   a request that got no whole reply
+    ├── ForeignError                                     what others' code raised, without the secrets it told
     ├── DeliveryExpiredError                             a delivery older than its callback's ``max_age``
     ├── BacklogFullError             (also RuntimeError) as many unsettled deliveries as there may be
     ├── DispatchFailedError                              what ``report.raise_for_failure()`` raises
@@ -43,6 +44,7 @@ __all__ = [
     "DeliveryExpiredError",
     "DispatchFailedError",
     "DispatcherClosedError",
+    "ForeignError",
     "ForkedProcessError",
     "InvalidFieldError",
     "MissingFieldError",
@@ -181,6 +183,22 @@ class TransportError(AlarmDispatchError):
 
     def __reduce__(self) -> tuple[type[TransportError], tuple[Verdict, str]]:
         return type(self), (self.verdict, self.reason)
+
+
+class ForeignError(AlarmDispatchError):
+    """What somebody else's code raised (a format, a confirmation, a hook), without the secrets it told.
+
+    It stands for the exception itself where that, or one of its causes, shows a callback's URL, header or
+    key.  ``kind`` is the name of its class, ``text`` its masked text.
+    """
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(f"{kind}: {text}")
+        self.kind = kind
+        self.text = text
+
+    def __reduce__(self) -> tuple[type[ForeignError], tuple[str, str]]:
+        return type(self), (self.kind, self.text)
 
 
 class DispatchFailedError(AlarmDispatchError):

@@ -13,9 +13,12 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import idna
 
 from alarm_dispatch.errors import InvalidFieldError
+from alarm_dispatch.secret import Secret, revealed
 from alarm_dispatch.values import check_text
 
-__all__ = ["basic_authorization", "check_headers", "check_url", "split_user_info"]
+__all__ = ["HeaderValue", "basic_authorization", "check_headers", "check_url", "split_user_info"]
+
+HeaderValue = str | Secret
 
 _MAX_URL = 8192
 _MAX_PORT = 65535
@@ -95,11 +98,12 @@ def _check_host(parts: SplitResult, field: str) -> None:
 
 
 def check_headers(
-    headers: Mapping[str, str] | Iterable[tuple[str, str]], field: str
+    headers: Mapping[str, HeaderValue] | Iterable[tuple[str, HeaderValue]], field: str
 ) -> tuple[tuple[str, str], ...]:
     """The headers as pairs, when names are tokens and values have no line breaks or control characters.
 
-    Refuses those that frame or route the message, since the transport writes them (RFC 9112).
+    Values may be secrets, which are revealed here; the error never repeats a value.  Refuses those that
+    frame or route the message, since the transport writes them (RFC 9112).
     """
     pairs = _pairs(headers, field)
     for name, value in pairs:
@@ -130,7 +134,7 @@ def _pairs(headers: object, field: str) -> tuple[tuple[Any, Any], ...]:
     pairs = tuple(given)
     if not all(isinstance(pair, tuple | list) and len(pair) == _PAIR for pair in pairs):
         raise InvalidFieldError(field, "must be pairs of a name and a value")
-    return tuple((name, value) for name, value in pairs)
+    return tuple((name, revealed(value)) for name, value in pairs)
 
 
 def basic_authorization(user: str, password: str) -> str:

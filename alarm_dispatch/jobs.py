@@ -17,6 +17,7 @@ from alarm_dispatch.exchange import Attempt, Request, Transport, Verdict
 from alarm_dispatch.formats import BuildContext, DeliveryRules, Payload
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox.base import Entry, LaneKey
+from alarm_dispatch.redaction import redact_headers
 from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.states import rank_of
 from alarm_dispatch.tickets import Ticket
@@ -74,8 +75,8 @@ class Job:
     alarm_id: str
     callback: Callback
     rules: DeliveryRules
-    content: bytes
-    headers: tuple[tuple[str, str], ...]
+    content: bytes = attrs.field(repr=False)
+    headers: tuple[tuple[str, str], ...] = attrs.field(repr=redact_headers)
     method: str
     level: int
     transport: Transport

@@ -11,17 +11,21 @@ import httpx
 
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Reply, Request
-from alarm_dispatch.http_values import check_url
+from alarm_dispatch.foreign_logs import carrying
+from alarm_dispatch.http_values import HeaderValue, check_url
+from alarm_dispatch.secret import Secret, revealed
 from alarm_dispatch.transports.auth import Auth
 from alarm_dispatch.transports.deadline import Deadlines
 from alarm_dispatch.transports.pools import LanePools, PerLoop
 from alarm_dispatch.transports.reasons import Progress, in_plain_words, reply_too_long
 from alarm_dispatch.transports.settings import (
     DEFAULT_MAX_REPLY_BYTES,
+    check_foreign_tls,
     checked_cap,
     checked_tls,
     complete,
     general_headers,
+    secret_texts,
 )
 from alarm_dispatch.transports.tls import ClientCert, make_tls
 
@@ -85,12 +89,13 @@ class HttpxTransport:
         *,
         client: httpx.AsyncClient | None = None,
         http2: bool = False,
-        proxy: str | None = None,
+        proxy: str | Secret | None = None,
         tls: ssl.SSLContext | None = None,
         ca_file: str | os.PathLike[str] | None = None,
         client_cert: ClientCert | None = None,
+        insecure_tls: bool = False,
         auth: Auth | None = None,
-        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        headers: Mapping[str, HeaderValue] | Iterable[tuple[str, HeaderValue]] = (),
         max_reply_bytes: int = DEFAULT_MAX_REPLY_BYTES,
     ) -> None:
         own_connection = (http2, proxy, tls, ca_file, client_cert)
@@ -101,13 +106,15 @@ class HttpxTransport:
         if client is not None and not isinstance(client, httpx.AsyncClient):
             told = f"must be an httpx.AsyncClient, not {type(client).__name__}"
             raise InvalidFieldError("HttpxTransport.client", told)
+        check_foreign_tls("HttpxTransport.client", _contexts_of(client), insecure=insecure_tls)
         if http2 and importlib.util.find_spec("h2") is None:
             raise InvalidFieldError("HttpxTransport.http2", "needs the extra: alarm-dispatch[http2]")
         self._client = client
         self._http2 = http2
         self._proxy = _checked_proxy(proxy)
-        self._tls = checked_tls("HttpxTransport", tls, ca_file, client_cert)
+        self._tls = checked_tls("HttpxTransport", tls, ca_file, client_cert, insecure=insecure_tls)
         self._headers = general_headers("HttpxTransport", headers, auth)
+        self.secrets = secret_texts(self._headers, proxy)
         self._max_reply_bytes = checked_cap("HttpxTransport", max_reply_bytes)
         self._pools: LanePools[httpx.AsyncHTTPTransport] = LanePools(
             self._new_pool,
@@ -121,16 +128,16 @@ class HttpxTransport:
         """Carry one request; see :class:`~alarm_dispatch.exchange.Transport`."""
         progress = Progress()
         try:
-            with self._deadlines.get().until(deadline):
+            with carrying(request, self), self._deadlines.get().until(deadline):
                 return await self._exchange(request, _Body(request.content, progress))
         except TimeoutError as error:
             if error.errno is not None:
-                raise progress.failed(in_plain_words(error)) from error
+                raise progress.failed_by(error, in_plain_words(error), request, self.secrets)  # noqa: B904
             raise progress.timed_out() from None
         except _FOREIGN as error:
             if isinstance(error, _BEFORE_SENDING):
                 progress.sent = False
-            raise progress.failed(in_plain_words(error)) from error
+            raise progress.failed_by(error, in_plain_words(error), request, self.secrets)  # noqa: B904
 
     async def _exchange(self, request: Request, body: _Body) -> Reply:
         headers = list(complete(request.headers, self._headers))
@@ -189,8 +196,11 @@ def _reply(response: httpx.Response, content: bytes) -> Reply:
     return Reply(status_code=response.status_code, headers=headers, content=content)
 
 
-def _checked_proxy(proxy: str | None) -> httpx.Proxy | None:
-    if proxy is None:
-        return None
-    check_url(proxy, "HttpxTransport.proxy")
-    return httpx.Proxy(proxy)
+def _checked_proxy(proxy: str | Secret | None) -> httpx.Proxy | None:
+    return None if proxy is None else httpx.Proxy(check_url(revealed(proxy), "HttpxTransport.proxy"))
+
+
+def _contexts_of(client: httpx.AsyncClient | None) -> list[object]:
+    """The TLS contexts of a user's client, where they can be found: httpx shows them nowhere."""
+    transports = () if client is None else (client._transport, *client._mounts.values())
+    return [getattr(getattr(one, "_pool", None), "_ssl_context", None) for one in transports]

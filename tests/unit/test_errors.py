@@ -34,6 +34,7 @@ _ERRORS = [
         "not a body of format aliyun: $.a: is missing; $.b: is missing",
     ),
     (errors.TransportError(Verdict.UNKNOWN, "timed out"), "timed out"),
+    (errors.ForeignError("ValueError", "no ***"), "ValueError: no ***"),
     (
         errors.DispatchFailedError(
             DispatchReport(
@@ -87,7 +88,7 @@ def test_the_tree_is_as_drawn() -> None:
     drawn = _drawn()
 
     assert sorted(drawn) == sorted(real)
-    assert len(drawn) == 21
+    assert len(drawn) == 22
 
 
 def test_every_exception_is_tried_here() -> None:
