@@ -201,12 +201,13 @@ class Callback(_WorkedOut):
         return secrets_in(self.url, self.headers)
 
     def masked(self) -> Callback:
-        """The same to look at: its URL and headers masked, and without a transport."""
+        """The same to look at: its URL and headers masked, without what it would be sent and judged by."""
         return attrs.evolve(
             self,
             url=redact_url(self.url),
             headers=[(name, MASK) for name, _ in self.headers],
             transport=None,
+            confirmation=None,
         )
 
     def headers_with(self, content_type: str) -> tuple[tuple[str, str], ...]:

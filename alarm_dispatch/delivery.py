@@ -34,7 +34,7 @@ class Delivery:
     a :class:`~alarm_dispatch.errors.ForeignError` stands for it.
 
     A pickle of it tells what became of it and cannot be used to send: the URL and the headers of its
-    callback are masked there, and its transport is left out.
+    callback are masked there, its transport and its confirmation left out.
     """
 
     id: str

@@ -41,6 +41,8 @@ _CREDENTIALS = re.compile(
 _LEAST_SECRET = 5
 _MOST_SHOWN = 200
 _CUT = "…"
+# Also as it looks when it was escaped with the rest.
+_CUT_IN_TEXT = re.compile(r"(…|\\u2026)")
 # Headers that say what a request is; we write them, and everybody's are alike.
 _OPEN_HEADERS = frozenset({"content-type", "user-agent"})
 
@@ -134,12 +136,13 @@ def _forms(secret: str) -> Iterator[str]:
 
 def masked(text: str, secrets: Collection[str] = ()) -> str:
     """The text without these secrets, without credentials, and with each URL in it redacted."""
+    # The URLs first, while they are whole: so the names in their queries stay.
+    text = _URL_IN_TEXT.sub(_redacted_match, text)
     for secret in secrets:
         text = text.replace(secret, MASK)
-    if _CUT in text:
+    if _CUT_IN_TEXT.search(text):
         for secret in secrets:
             text = _without_beginning(text, secret)
-    text = _URL_IN_TEXT.sub(_redacted_match, text)
     return _CREDENTIALS.sub(lambda found: f"{found[1] or found[2]}{MASK}", text)
 
 
@@ -150,12 +153,13 @@ def _redacted_match(found: re.Match[str]) -> str:
 
 def _without_beginning(text: str, secret: str) -> str:
     """The same without what of the secret stands before a place where the text was cut off."""
-    *parts, last = text.split(_CUT)
-    for index, part in enumerate(parts):
+    parts = _CUT_IN_TEXT.split(text)
+    for index in range(0, len(parts) - 1, 2):  # between them are the marks
+        part = parts[index]
         length = next((n for n in range(len(secret), _LEAST_SECRET - 1, -1) if part.endswith(secret[:n])), 0)
         if length:
             parts[index] = part[:-length] + MASK
-    return _CUT.join([*parts, last])
+    return "".join(parts)
 
 
 def presentable(text: str, url: str, headers: tuple[tuple[str, str], ...], also: Collection[str] = ()) -> str:

@@ -9,9 +9,9 @@ from attrs import define
 
 from alarm_dispatch.errors import DispatcherClosedError, TransportError
 from alarm_dispatch.exchange import Judgement, Reply, Request, Transport, Verdict
-from alarm_dispatch.foreign_logs import carrying, secrets_of
+from alarm_dispatch.foreign_logs import carrying
 from alarm_dispatch.jobs import Job
-from alarm_dispatch.redaction import described, presentable
+from alarm_dispatch.redaction import described
 
 __all__ = ["Outcome", "make_request"]
 
@@ -66,7 +66,7 @@ async def _made(job: Job, request: Request, deadline: float) -> Outcome:
         judgement = confirmation.judge(reply)
         _check(judgement, Judgement, "the confirmation")
     except TransportError as error:
-        return Outcome(Judgement(error.verdict, _told(error.reason, request, job)))
+        return Outcome(Judgement(error.verdict, job.told(error.reason, request.headers)))
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is not None and not task.cancelling():
@@ -80,17 +80,11 @@ async def _made(job: Job, request: Request, deadline: float) -> Outcome:
     except GeneratorExit:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever it is, it fails this delivery and is told there
-        return Outcome(Judgement(Verdict.UNKNOWN, _told(described(error), request, job)), reply, error)
+        return Outcome(Judgement(Verdict.UNKNOWN, job.told(described(error), request.headers)), reply, error)
     if judgement.reason:
         # Receivers echo what they were sent, and confirmations quote them.
-        judgement = attrs.evolve(judgement, reason=_told(judgement.reason, request, job))
+        judgement = attrs.evolve(judgement, reason=job.told(judgement.reason, request.headers))
     return Outcome(judgement, reply)
-
-
-def _told(text: str, request: Request, job: Job) -> str:
-    """Foreign text about the request, without the secrets of the callback and of its transport."""
-    also = (*job.callback.secrets, *secrets_of(job.transport))
-    return presentable(text, request.url, request.headers, also)
 
 
 def _check(answer: object, kind: type, who: str) -> None:

@@ -14,10 +14,9 @@ from alarm_dispatch.engine.intake import Intake
 from alarm_dispatch.engine.journal import Journal
 from alarm_dispatch.errors import OutboxError
 from alarm_dispatch.exchange import Attempt
-from alarm_dispatch.foreign_logs import secrets_of
 from alarm_dispatch.jobs import Job, JobState, Kept
 from alarm_dispatch.outbox.base import Ending, Held, Retry, StoredStatus
-from alarm_dispatch.redaction import described, presentable
+from alarm_dispatch.redaction import described
 
 if TYPE_CHECKING:
     from alarm_dispatch.engine.durable import DurableEngine
@@ -281,4 +280,4 @@ def _told(job: Job, error: BaseException | None) -> str:
     if error is None:
         return ""
     # A transport's exception may name the URL, and no secret goes into the file.
-    return presentable(described(error), job.callback.url, job.headers, secrets_of(job.transport))
+    return job.told(described(error))
