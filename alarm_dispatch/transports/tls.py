@@ -135,6 +135,7 @@ _HANDSHAKE_FAULTS = {
     "SSLV3_ALERT_CERTIFICATE_REVOKED": _CLIENT_CERT_REFUSED,
     "SSLV3_ALERT_CERTIFICATE_UNKNOWN": _CLIENT_CERT_REFUSED,
     "TLSV1_ALERT_ACCESS_DENIED": _CLIENT_CERT_REFUSED,
+    "UNEXPECTED_EOF_WHILE_READING": "the receiver closed the connection during the handshake",
     "TLSV1_UNRECOGNIZED_NAME": "the receiver does not know the host name",
 }
 
