@@ -100,7 +100,11 @@ def secrets_in(url: str, headers: tuple[tuple[str, str], ...] = ()) -> tuple[str
 
 
 def _of_url(url: str) -> Iterator[str]:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a request that somebody made by hand
+        yield url
+        return
     user_info = parts.netloc.rpartition("@")[0]
     yield from (user_info, *user_info.partition(":")[::2], parts.query, parts.fragment)
     for pair in parts.query.split("&"):

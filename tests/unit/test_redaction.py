@@ -133,6 +133,11 @@ def test_what_a_request_holds_is_not_told(told: str, shown: str) -> None:
     assert masked(told, secrets_in(_URL, headers)) == shown
 
 
+def test_what_is_no_url_is_a_secret_as_a_whole() -> None:
+    """There is no telling where in it one would stand."""
+    assert masked("no http://[secret here", secrets_in("http://[secret")) == "no *** here"
+
+
 def test_all_of_a_secret_urls_path_is_not_told() -> None:
     """Also parts that look like words."""
     secrets = secrets_in(SecretUrl("https://h.example/hooks/oncall?name-of=b"))
