@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
 from alarm_dispatch.exchange import Request
 from alarm_dispatch.redaction import masked, secrets_in, shown_error
 
-__all__ = ["BINARY", "LOGGERS", "carrying", "secrets_of"]
+__all__ = ["BINARY", "LOGGERS", "Carrying", "secrets_of"]
 
 LOGGERS = (
     "aiohttp.access",
@@ -77,14 +75,28 @@ def secrets_of(transport: Any) -> tuple[str, ...]:
     return tuple(getattr(transport, "secrets", ()))
 
 
-@contextlib.contextmanager
-def carrying(request: Request, transport: Any) -> Iterator[None]:
+class Carrying:
     """A block in which the transport carries the request."""
-    if _MASKING not in logging.getLogger(LOGGERS[0]).filters:
-        for name in (*LOGGERS, *BINARY):
-            logging.getLogger(name).addFilter(_MASKING)
-    token = _carried.set((request.url, request.headers, secrets_of(transport)))
-    try:
-        yield
-    finally:
-        _carried.reset(token)
+
+    __slots__ = ("_carried", "_token")
+
+    def __init__(self, request: Request, transport: Any) -> None:
+        self._carried = (request.url, request.headers, secrets_of(transport))
+
+    def __enter__(self) -> None:
+        if not _listening:
+            _listen()
+        self._token = _carried.set(self._carried)
+
+    def __exit__(self, *_: object) -> None:
+        _carried.reset(self._token)
+
+
+_listening: list[str] = []
+
+
+def _listen() -> None:
+    """Put the filter in its places, which stay for as long as the process lasts."""
+    for name in (*LOGGERS, *BINARY):
+        logging.getLogger(name).addFilter(_MASKING)
+        _listening.append(name)

@@ -9,7 +9,7 @@ from attrs import define
 
 from alarm_dispatch.errors import DispatcherClosedError, TransportError
 from alarm_dispatch.exchange import Judgement, Reply, Request, Transport, Verdict
-from alarm_dispatch.foreign_logs import carrying
+from alarm_dispatch.foreign_logs import Carrying
 from alarm_dispatch.jobs import Job
 from alarm_dispatch.redaction import described
 
@@ -45,7 +45,7 @@ async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
     ``deadline`` is a time of the running loop.
     """
     try:
-        with carrying(request, job.transport):
+        with Carrying(request, job.transport):
             return await _made(job, request, deadline)
     except GeneratorExit:
         raise

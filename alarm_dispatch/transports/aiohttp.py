@@ -11,7 +11,7 @@ from typing import Any
 
 from alarm_dispatch.errors import InvalidFieldError, TransportError
 from alarm_dispatch.exchange import Reply, Request
-from alarm_dispatch.foreign_logs import carrying
+from alarm_dispatch.foreign_logs import Carrying
 from alarm_dispatch.http_values import HeaderValue
 from alarm_dispatch.secret import Secret
 from alarm_dispatch.transports import settings
@@ -199,7 +199,7 @@ class AiohttpTransport:
         progress = Progress()
         connections = self._connections.get()
         try:
-            with carrying(request, self), connections.deadlines.until(deadline):
+            with Carrying(request, self), connections.deadlines.until(deadline):
                 if self._session is not None:
                     return await self._exchange_by(self._session, request, progress)
                 return await self._exchange(connections, request, progress)

@@ -11,7 +11,7 @@ import httpx
 
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Reply, Request
-from alarm_dispatch.foreign_logs import carrying
+from alarm_dispatch.foreign_logs import Carrying
 from alarm_dispatch.http_values import HeaderValue, check_url
 from alarm_dispatch.secret import Secret, revealed
 from alarm_dispatch.transports.auth import Auth
@@ -128,7 +128,7 @@ class HttpxTransport:
         """Carry one request; see :class:`~alarm_dispatch.exchange.Transport`."""
         progress = Progress()
         try:
-            with carrying(request, self), self._deadlines.get().until(deadline):
+            with Carrying(request, self), self._deadlines.get().until(deadline):
                 return await self._exchange(request, _Body(request.content, progress))
         except TimeoutError as error:
             if error.errno is not None:

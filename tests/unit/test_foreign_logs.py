@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from alarm_dispatch import Callback, Dispatcher, Reply, Request
-from alarm_dispatch.foreign_logs import BINARY, LOGGERS, carrying, secrets_of
+from alarm_dispatch.foreign_logs import BINARY, LOGGERS, Carrying, secrets_of
 from alarm_dispatch.transports.function import FunctionTransport
 from alarm_dispatch.transports.httpx import HttpxTransport
 from tests.dispatch.alarms import METRIC_ALARM, group
@@ -39,7 +39,7 @@ def _every_record(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize("name", LOGGERS)
 def test_records_made_meanwhile_are_masked(name: str, caplog: pytest.LogCaptureFixture) -> None:
     """The URL, the headers and what the transport adds."""
-    with carrying(REQUEST, _Transport()):
+    with Carrying(REQUEST, _Transport()):
         logging.getLogger(name).info("%s of %r to %s", f"{MARK}-key", f"{MARK}-proxy", REQUEST.url)
 
     assert caplog.messages == ["*** of '***' to https://h.example/a?key=***"]
@@ -48,7 +48,7 @@ def test_records_made_meanwhile_are_masked(name: str, caplog: pytest.LogCaptureF
 @pytest.mark.parametrize("name", BINARY)
 def test_records_in_a_compressed_form_are_dropped(name: str, caplog: pytest.LogCaptureFixture) -> None:
     """There is no telling what stands in them."""
-    with carrying(REQUEST, None):
+    with Carrying(REQUEST, None):
         logging.getLogger(name).debug("Encoded %r", b"\x82\x86")
 
     assert caplog.records == []
@@ -57,7 +57,7 @@ def test_records_in_a_compressed_form_are_dropped(name: str, caplog: pytest.LogC
 @pytest.mark.parametrize("name", [*LOGGERS, *BINARY])
 def test_the_applications_own_records_stay(name: str, caplog: pytest.LogCaptureFixture) -> None:
     """It uses the same library for requests of its own, before and after ours."""
-    with carrying(REQUEST, None):
+    with Carrying(REQUEST, None):
         pass
     logging.getLogger(name).info("to %s", REQUEST.url)
 
@@ -78,7 +78,7 @@ def test_the_applications_own_requests_at_the_same_time_are_told(caplog: pytest.
             done.set()
 
         task = asyncio.create_task(theirs())
-        with carrying(REQUEST, None):
+        with Carrying(REQUEST, None):
             begun.set()
             await done.wait()
             asyncio.get_running_loop().call_soon(log.info, f"ours to {REQUEST.url}")
@@ -95,7 +95,7 @@ def test_the_applications_own_requests_at_the_same_time_are_told(caplog: pytest.
 
 def test_a_traceback_is_masked(caplog: pytest.LogCaptureFixture) -> None:
     """By an error that tells what may be told."""
-    with carrying(REQUEST, None):
+    with Carrying(REQUEST, None):
         logging.getLogger("asyncio").error("failed", exc_info=ValueError(REQUEST.url))
 
     assert MARK not in caplog.text
@@ -104,7 +104,7 @@ def test_a_traceback_is_masked(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_a_record_that_does_not_fit_its_arguments_shows_none(caplog: pytest.LogCaptureFixture) -> None:
     """Python itself would print them."""
-    with carrying(REQUEST, None):
+    with Carrying(REQUEST, None):
         logging.getLogger("httpx").info("%d", REQUEST.url)
 
     assert caplog.messages == ["a record that cannot be formatted, made while sending"]
