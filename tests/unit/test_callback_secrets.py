@@ -12,10 +12,12 @@ import cattrs
 import pytest
 
 from alarm_dispatch import AlarmGroup, Callback, DispatchReport, Request
+from alarm_dispatch.engine.lanes import Lane
 from alarm_dispatch.errors import DispatchFailedError, ForeignError, InvalidFieldError
 from alarm_dispatch.formats import BuildContext
 from alarm_dispatch.secret import Hidden, Secret
 from alarm_dispatch.transports.auth import BasicAuth, BearerAuth
+from tests.engine.made import job
 from tests.unit.made import NOW, NullTransport, callback, delivery, group, reply
 
 MARK = "5ecret"
@@ -51,6 +53,8 @@ _TOLD = {
     "pickled error": lambda one: str(pickle.dumps(DispatchFailedError(_report(one)))),
     "request": lambda one: repr(_request(one)),
     "reply": lambda one: repr(_reply(one)),
+    "lane": lambda one: repr(Lane(key=one.lane, name=one.name, settings_of=one)),
+    "job": lambda one: repr(attrs.evolve(job(to=one), headers=one.headers_with("text/plain"))),
     "context": lambda one: repr(BuildContext(session_id="a", now=NOW, url=one.url)),
 }
 
