@@ -41,13 +41,9 @@ class CommandLine(click.Group):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Read the arguments."""
+        """Read the arguments, and remember them for what is said of the command's own."""
         typed = tuple(args)
-        try:
-            context = super().make_context(info_name, args, parent, **extra)
-        except click.UsageError as error:
-            _raise_masked(error, typed)
-            raise
+        context = super().make_context(info_name, args, parent, **extra)
         context.meta[_TYPED] = typed
         return context
 
