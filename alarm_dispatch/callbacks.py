@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
 
+import attrs
 from attrs import field, frozen
 
 from alarm_dispatch import formats, values
@@ -15,10 +16,11 @@ from alarm_dispatch.egress.urls import target_of
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Transport
 from alarm_dispatch.formats import DeliveryRules, Format
-from alarm_dispatch.http_values import check_headers, check_url, split_user_info
+from alarm_dispatch.http_values import HeaderValue, check_headers, check_url, split_user_info
 from alarm_dispatch.limits import Circuit, Rate, as_circuit, as_rate
-from alarm_dispatch.redaction import redact_headers, redact_url
+from alarm_dispatch.redaction import MASK, SecretUrl, redact_headers, redact_url, secrets_in
 from alarm_dispatch.schedule import RetrySchedule
+from alarm_dispatch.secret import Hidden, Secret, hidden, revealed
 from alarm_dispatch.signing.base import Signer, SignerLike, as_signer, header_names
 
 __all__ = [
@@ -40,12 +42,19 @@ _USER_AGENT = f"alarm-dispatch/{version('alarm-dispatch')}"
 _MAX_KEPT_TYPES = 8
 
 
-def _url(value: str) -> str:
-    return check_url(value, "Callback.url")
+def _url(value: str | Secret) -> Secret:
+    check_url(revealed(value), "Callback.url")
+    return hidden(value, "Callback.url")
 
 
-def _headers(value: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    return check_headers(value, "Callback.headers")
+def _headers(
+    value: Mapping[str, HeaderValue] | Iterable[tuple[str, HeaderValue]],
+) -> tuple[tuple[str, Secret], ...]:
+    given: Any = value.items() if isinstance(value, Mapping) else value
+    if not isinstance(given, str | bytes) and isinstance(given, Iterable):
+        given = tuple(given)  # an iterator is read once
+    check_headers(given, "Callback.headers")
+    return tuple((name, hidden(text, "Callback.headers")) for name, text in given)
 
 
 def _format(value: str | Format) -> Format:
@@ -112,9 +121,33 @@ class Overrides:
     confirmation: Confirmation | None = field(default=None, converter=_confirmation)
 
 
-@frozen
-class Callback(Overrides):
+class _WorkedOut(Overrides):
+    """What is worked out of a callback once: a storm asks for it a hundred thousand times.
+
+    No fields, so that whoever goes through those (:func:`attrs.asdict`, cattrs) sees secrets only.
+    """
+
+    __slots__ = ("_complete", "address", "headers", "lane", "url")
+
+    url: str
+    """The URL, as a plain text."""
+    headers: tuple[tuple[str, str], ...]
+    """The headers, their values as plain texts."""
+    lane: str
+    """The key of its lane and connections: the same receiver has the same, wherever it is written."""
+    address: str
+    """The URL that is called: without user information, which is in the headers, and with its host in the one
+    spelling that it was checked in."""
+    _complete: dict[str, tuple[tuple[str, str], ...]]
+
+
+@frozen(repr=False)
+class Callback(_WorkedOut):
     """One receiver of alarms.
+
+    ``url`` and the values of ``headers`` may be a :class:`~alarm_dispatch.secret.Secret`.  Neither is shown
+    whole: of a URL the user, the password, the query values and long path tokens are masked, of a secret
+    URL everything behind the host.  ``attrs.asdict`` has them as secrets, under ``_url`` and ``_headers``.
 
     ``format`` is a format or the name of a registered one.  ``timeout`` (seconds for a whole attempt),
     ``schedule`` and ``confirmation`` replace the format's delivery rules.  ``headers`` are sent with every
@@ -135,12 +168,10 @@ class Callback(Overrides):
     :class:`~alarm_dispatch.errors.UnknownFormatError`.
     """
 
-    url: str = field(converter=_url, repr=redact_url)
+    _url: Secret = field(converter=_url)
     format: Format = field(kw_only=True, converter=_format)
     name: str = field(kw_only=True, default="", validator=values.text())
-    headers: tuple[tuple[str, str], ...] = field(
-        kw_only=True, default=(), converter=_headers, repr=redact_headers
-    )
+    _headers: tuple[tuple[str, Secret], ...] = field(kw_only=True, default=(), converter=_headers)
     transport: Transport | None = field(kw_only=True, default=None, validator=_check_transport)
     limit: int = field(
         kw_only=True, default=DEFAULT_LIMIT, validator=values.non_negative(whole=True, least=1)
@@ -154,19 +185,23 @@ class Callback(Overrides):
         kw_only=True, default=None, validator=values.instance(EgressPolicy, optional=True)
     )
     signer: Signer | None = field(kw_only=True, default=None, converter=_signer, repr=_kind)
-    lane: str = field(init=False, default="", repr=False, eq=False)
-    """The key of its lane and connections: the same receiver has the same, wherever it is written."""
-    address: str = field(init=False, default="", repr=False, eq=False)
-    """The URL that is called: without user information, which is in the headers, and with its host in the one
-    spelling that it was checked in."""
-    _complete: dict[str, tuple[tuple[str, str], ...]] = field(init=False, factory=dict, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
-        # Worked out once: a storm asks for them a hundred thousand times.
+        # A secret stays one where its text is handed on.
+        as_given = str if isinstance(self._url, Hidden) else SecretUrl
+        url = as_given(self._url.reveal())
+        address = target_of(url, "Callback.url").url
         if not self.name:
-            object.__setattr__(self, "name", f"{self.format.name} {redact_url(self.url)}")
-        object.__setattr__(self, "lane", f"{self.name}\n{self.url}")
-        object.__setattr__(self, "address", target_of(self.url, "Callback.url").url)
+            object.__setattr__(self, "name", f"{self.format.name} {redact_url(url)}")
+        worked_out = {
+            "url": url,
+            "headers": tuple((name, value.reveal()) for name, value in self._headers),
+            "lane": f"{self.name}\n{url}",
+            "address": as_given(address),
+            "_complete": {},
+        }
+        for name, value in worked_out.items():
+            object.__setattr__(self, name, value)
         if self.signer is not None:
             self._check_signed(header_names(self.signer))
 
@@ -176,6 +211,45 @@ class Callback(Overrides):
             if name.lower() in given:
                 field = f"Callback.headers[{given[name.lower()]!r}]"
                 raise InvalidFieldError(field, f"cannot be set: the {type(self.signer).__name__} writes it")
+
+    def __repr__(self) -> str:
+        shown = {
+            "_url": redact_url(self.url),
+            "_headers": redact_headers(self._headers),
+            "signer": _kind(self.signer),
+        }
+        told = (
+            f"{each.alias}={shown.get(each.name) or repr(getattr(self, each.name))}"
+            for each in attrs.fields(type(self))
+            if each.repr
+        )
+        return f"{type(self).__name__}({', '.join(told)})"
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        given = {each.alias: getattr(self, each.name) for each in attrs.fields(type(self))}
+        return _made, (type(self), given)
+
+    def __copy__(self) -> Callback:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Callback:
+        return self  # what it holds is frozen, or shared like its transport
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that nothing may show of it."""
+        return secrets_in(self.url, self.headers)
+
+    def masked(self) -> Callback:
+        """The same to look at: its URL and headers masked, without what it would be sent and judged by."""
+        return attrs.evolve(
+            self,
+            url=redact_url(self.url),
+            headers=[(name, MASK) for name, _ in self.headers],
+            transport=None,
+            confirmation=None,
+            signer=None,
+        )
 
     def headers_with(self, content_type: str) -> tuple[tuple[str, str], ...]:
         """All headers of a request with a body of this type; the callback's own ones win."""
@@ -197,6 +271,10 @@ class Callback(Overrides):
     def __str__(self) -> str:
         """Its name, which shows no secret."""
         return self.name
+
+
+def _made(kind: type[Callback], given: dict[str, Any]) -> Callback:
+    return kind(**given)
 
 
 def _callbacks(value: Iterable[Callback]) -> tuple[Callback, ...]:

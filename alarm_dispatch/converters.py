@@ -77,7 +77,7 @@ def collecting_converter(*, leave_out: Mapping[type, frozenset[str]]) -> JsonCon
 
 def _collecting_hook(kind: Any, converter: cattrs.Converter, leave_out: frozenset[str]) -> Any:
     attrs.resolve_types(kind)
-    fields = {one.name: one for one in attrs.fields(kind) if one.init and one.name not in leave_out}
+    fields = {one.alias: one for one in attrs.fields(kind) if one.init and one.name not in leave_out}
     # Validators name the class of what they check; this stands for it until all fields are known.
     stand_in = object.__new__(kind)
 

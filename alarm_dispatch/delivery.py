@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
+from typing import Any
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.errors import DispatchFailedError
 from alarm_dispatch.exchange import Attempt
-from alarm_dispatch.redaction import described
+from alarm_dispatch.redaction import described, shown_error
 
 __all__ = ["Delivery", "DeliveryStatus", "DispatchReport"]
 
@@ -29,7 +30,11 @@ class Delivery:
 
     ``id`` is the session id that every attempt carried.  ``error`` is why it failed for a reason of our own
     (the format could not build it, the egress policy refused it, a confirmation raised, the dispatcher was
-    closed); None when the receiver's answers alone decided.
+    closed); None when the receiver's answers alone decided.  Where such an error, or what caused it, shows a
+    secret of the callback, a :class:`~alarm_dispatch.errors.ForeignError` stands for it.
+
+    A pickle of it tells what became of it and cannot be used to send: the URL and the headers of its
+    callback are masked there, its transport and its confirmation left out.
     """
 
     id: str
@@ -38,6 +43,20 @@ class Delivery:
     status: DeliveryStatus
     attempts: tuple[Attempt, ...] = ()
     error: BaseException | None = field(default=None, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.error is not None:
+            object.__setattr__(self, "error", shown_error(self.error, self.callback.secrets))
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        given = {each.name: getattr(self, each.name) for each in fields(type(self))}
+        return _loaded, (type(self), {**given, "callback": self.callback.masked()})
+
+    def __copy__(self) -> Delivery:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Delivery:
+        return self  # it is a value, and a copy by way of a pickle would be a masked one
 
     @property
     def ok(self) -> bool:
@@ -55,6 +74,10 @@ class Delivery:
             return "failed without an attempt"
         last = self.attempts[-1]
         return f"{last.verdict} after {last.number} attempt{'s' if last.number > 1 else ''}: {last.reason}"
+
+
+def _loaded(kind: type[Delivery], given: dict[str, Any]) -> Delivery:
+    return kind(**given)
 
 
 @frozen(kw_only=True)

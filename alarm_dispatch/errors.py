@@ -15,6 +15,7 @@
     │   └── EgressRefusedError                           a URL or an address that the egress policy forbids
     ├── SigningError                                     a request that cannot be signed, and is not sent
     ├── SignatureRefusedError        (also ValueError)   a received request that its sender did not sign
+    ├── ForeignError                                     what others' code raised, without the secrets it told
     ├── DeliveryExpiredError                             a delivery older than its callback's ``max_age``
     ├── BacklogFullError             (also RuntimeError) as many unsettled deliveries as there may be
     ├── DispatchFailedError                              what ``report.raise_for_failure()`` raises
@@ -49,6 +50,7 @@ __all__ = [
     "DispatchFailedError",
     "DispatcherClosedError",
     "EgressRefusedError",
+    "ForeignError",
     "ForkedProcessError",
     "InvalidFieldError",
     "MissingFieldError",
@@ -229,6 +231,22 @@ class SignatureRefusedError(AlarmDispatchError, ValueError):
 
     def __reduce__(self) -> tuple[type[SignatureRefusedError], tuple[SignatureRefusal, str]]:
         return type(self), (self.reason, self.told)
+
+
+class ForeignError(AlarmDispatchError):
+    """What somebody else's code raised (a format, a confirmation, a hook), without the secrets it told.
+
+    It stands for the exception itself where that, or one of its causes, shows a callback's URL, header or
+    key.  ``kind`` is the name of its class, ``text`` its masked text.
+    """
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(f"{kind}: {text}")
+        self.kind = kind
+        self.text = text
+
+    def __reduce__(self) -> tuple[type[ForeignError], tuple[str, str]]:
+        return type(self), (self.kind, self.text)
 
 
 class DispatchFailedError(AlarmDispatchError):

@@ -16,6 +16,10 @@ from alarm_dispatch.verdicts import Verdict
 __all__ = ["Attempt", "Judgement", "Reply", "Request", "Transport", "Verdict"]
 
 
+def _size(content: bytes) -> str:
+    return f"<{len(content)} bytes>"
+
+
 @frozen(kw_only=True)
 class Request:
     """What a transport carries.
@@ -28,7 +32,7 @@ class Request:
     """
 
     url: str = field(repr=redact_url)
-    content: bytes = field(repr=lambda content: f"<{len(content)} bytes>")
+    content: bytes = field(repr=_size)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=redact_headers)
     method: str = "POST"
     delivery_id: str = ""
@@ -47,8 +51,9 @@ class Reply:
     """
 
     status_code: int
-    headers: tuple[tuple[str, str], ...] = ()
-    content: bytes = b""
+    # Receivers echo what they were sent.
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=redact_headers)
+    content: bytes = field(default=b"", repr=_size)
     request: Request | None = None
 
     def header(self, name: str) -> str | None:
@@ -104,7 +109,8 @@ class Transport(Protocol):
 
     An object may also have ``async aclose()``, which the dispatcher that made it calls, and a true
     ``keeps_deadline``, which says that ``send`` itself ends at the deadline and tells in its
-    :class:`~alarm_dispatch.errors.TransportError` whether anything had been sent by then.
+    :class:`~alarm_dispatch.errors.TransportError` whether anything had been sent by then.  Its ``secrets``,
+    if it has any, are texts (a token that it adds to every request) that reasons and logs must not show.
     """
 
     async def send(self, request: Request, *, deadline: float) -> Reply:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from alarm_dispatch.egress.urls import target_of
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.request_headers import FORBIDDEN
+from alarm_dispatch.secret import revealed
 
-__all__ = ["basic_authorization", "check_headers", "check_url", "split_user_info"]
+__all__ = ["HeaderValue", "basic_authorization", "check_headers", "check_url", "split_user_info"]
+
+# Text or a Secret, as is checked when it is given: of a dict with both, type checkers make one of objects.
+HeaderValue: TypeAlias = object
 
 _PAIR = 2
 # RFC 9110, section 5.6.2: what a header name is made of.
@@ -28,11 +32,12 @@ def check_url(url: Any, field: str) -> str:
 
 
 def check_headers(
-    headers: Mapping[str, str] | Iterable[tuple[str, str]], field: str
+    headers: Mapping[str, HeaderValue] | Iterable[tuple[str, HeaderValue]], field: str
 ) -> tuple[tuple[str, str], ...]:
     """The headers as pairs, when names are tokens and values have no line breaks or control characters.
 
-    Refuses those of :data:`~alarm_dispatch.request_headers.FORBIDDEN`, which others write.
+    Values may be secrets, which are revealed here; the error never repeats a value.  Refuses those of
+    :data:`~alarm_dispatch.request_headers.FORBIDDEN`, which others write.
     """
     pairs = _pairs(headers, field)
     names = [name.lower() for name, _ in pairs if isinstance(name, str)]
@@ -68,7 +73,7 @@ def _pairs(headers: object, field: str) -> tuple[tuple[Any, Any], ...]:
     pairs = tuple(given)
     if not all(isinstance(pair, tuple | list) and len(pair) == _PAIR for pair in pairs):
         raise InvalidFieldError(field, "must be pairs of a name and a value")
-    return tuple((name, value) for name, value in pairs)
+    return tuple((name, revealed(value)) for name, value in pairs)
 
 
 def basic_authorization(user: str, password: str) -> str:

@@ -15,9 +15,11 @@ from alarm_dispatch.clock import Clock
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
 from alarm_dispatch.egress import INTERNAL, EgressPolicy
 from alarm_dispatch.exchange import Attempt, Request, Transport, Verdict
+from alarm_dispatch.foreign_logs import secrets_of
 from alarm_dispatch.formats import BuildContext, DeliveryRules, Payload
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox.base import Entry, LaneKey
+from alarm_dispatch.redaction import presentable, redact_headers, shown_error
 from alarm_dispatch.request_headers import OWN_COUNT, check_delivery_id, own_headers
 from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.states import rank_of
@@ -76,8 +78,8 @@ class Job:
     alarm_id: str
     callback: Callback
     rules: DeliveryRules
-    content: bytes
-    headers: tuple[tuple[str, str], ...]
+    content: bytes = attrs.field(repr=False)
+    headers: tuple[tuple[str, str], ...] = attrs.field(repr=redact_headers)
     method: str
     level: int
     transport: Transport
@@ -113,9 +115,16 @@ class Job:
             changing=OWN_COUNT,
         )
 
+    def told(self, text: str, headers: tuple[tuple[str, str], ...] = ()) -> str:
+        """Foreign text about it, without the secrets of its callback, its transport and these headers."""
+        also = (*self.callback.secrets, *secrets_of(self.transport))
+        return presentable(text, self.callback.address, (*self.headers, *headers), also)
+
     def settled(self, error: BaseException | None, status: DeliveryStatus | None = None) -> Delivery:
         """The delivery, as it ended."""
         confirmed = self.confirmed
+        if error is not None:
+            error = shown_error(error, secrets_of(self.transport))  # the callback's are the delivery's affair
         ended = DeliveryStatus.DELIVERED if confirmed else DeliveryStatus.FAILED
         return Delivery(
             id=self.delivery_id,

@@ -11,7 +11,7 @@ from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.redaction import MASK
 from alarm_dispatch.values import check_text
 
-__all__ = ["MAX_LENGTH", "Secret", "resolve_secret", "revealed"]
+__all__ = ["MAX_LENGTH", "Hidden", "Secret", "hidden", "resolve_secret", "revealed"]
 
 MAX_LENGTH = 16 * 1024
 """The longest secret in characters: twice the longest URL, and any private key in PEM."""
@@ -152,6 +152,27 @@ class Secret:
             "a Secret that was given as a text cannot be pickled, since the pickle would show it; use "
             'Secret.from_env("NAME") or Secret.from_file("PATH"), of which only the name is pickled'
         )
+
+
+class Hidden(Secret):
+    """A text that was given openly where a secret may stand: shown as little, but pickled as it is.
+
+    It may be empty, and as long as its field allows.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, text: str) -> None:
+        object.__setattr__(self, "_text", text)
+        object.__setattr__(self, "_source", "")
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return Hidden, (self._text,)
+
+
+def hidden(value: Secret | str, field: str) -> Secret:
+    """A secret as it is, and a text as one that nothing shows; raises InvalidFieldError for anything else."""
+    return value if isinstance(value, Secret) else Hidden(check_text(value, field))
 
 
 def resolve_secret(text: str, field: str) -> Secret | str:

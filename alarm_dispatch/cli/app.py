@@ -32,7 +32,14 @@ _options = click.option(
 )
 _destination = together(
     click.option("--format", "format_name", metavar="FORMAT", help="The callback's format."),
-    click.option("--url", metavar="URL", help="The callback's URL."),
+    click.option("--url", metavar="URL", help="The callback's URL; env:NAME or file:PATH say where it is."),
+    click.option(
+        "--header",
+        "headers",
+        multiple=True,
+        metavar='"NAME: VALUE"',
+        help="A header for every request; the value may be env:NAME or file:PATH.  May be given again.",
+    ),
     _dialect,
     _options,
     click.option(
@@ -83,7 +90,9 @@ def _formats(**given: Any) -> int:
 @click.option("--now", metavar="TIME", help="The time of sending, ISO 8601 with offset.  [default: now]")
 @click.option("--signature", metavar="TEXT", help="What the format's signer returns (aliyun).")
 @click.option(
-    "--url", metavar="URL", help="The callback's URL, where the format puts some of it in the body."
+    "--url",
+    metavar="URL",
+    help="The callback's URL, where the format puts some of it in the body; env:NAME or file:PATH, too.",
 )
 def _render(alarm: str, **given: Any) -> int:
     """Print the exact body that a format sends for an alarm.

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import attrs
-from attrs import frozen
+from attrs import field, frozen
 
 from alarm_dispatch import formats
 from alarm_dispatch.callbacks import AlarmGroup, Callback
@@ -22,6 +22,7 @@ from alarm_dispatch.formats import Format
 from alarm_dispatch.loading import load_alarm, load_groups
 from alarm_dispatch.loading.source import read_json_text
 from alarm_dispatch.model import Alarm
+from alarm_dispatch.secret import Secret, resolve_secret
 
 __all__ = [
     "Destination",
@@ -143,6 +144,18 @@ def format_from(
         raise CommandError(f"--signature: the format {name} has no signature") from error
 
 
+def _headers(given: Iterable[str]) -> list[tuple[str, Secret | str]]:
+    """``NAME: VALUE`` arguments; an error does not repeat them, as any may hold a secret."""
+    found = []
+    for line in given:
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            told = '"NAME: VALUE" in quotation marks, such as "Authorization: env:ALARM_TOKEN"'
+            raise CommandError(f"--header: must be {told}")
+        found.append((name.strip(), resolve_secret(value.strip(), "--header")))
+    return found
+
+
 @frozen(kw_only=True)
 class RuleOptions:
     """Delivery rules from the command line, which win over every other; None keeps what is there.
@@ -189,10 +202,11 @@ class Destination:
     """
 
     format_name: str | None = None
-    url: str | None = None
+    url: str | None = field(default=None, repr=False)
+    headers: tuple[str, ...] = field(default=(), repr=False)
     dialect: str | None = None
     options: tuple[str, ...] = ()
-    sign_keys: tuple[str, ...] = ()
+    sign_keys: tuple[str, ...] = field(default=(), repr=False)
     groups: str | None = None
     group: str | None = None
     kept: bool = False
@@ -203,19 +217,22 @@ class Destination:
 
     def with_fallbacks(self) -> tuple[AlarmGroup, ...]:
         """The same first, and behind it the groups that may get the alarm when its callbacks fail."""
-        for_url = [self.format_name, self.url, self.dialect, self.options or None, self.sign_keys or None]
+        for_url = [self.format_name, self.url, self.dialect]
+        for_url += [given[0] for given in (self.options, self.headers, self.sign_keys) if given]
         for_file = [self.groups, self.group]
         if any(given is not None for given in for_url) and any(given is not None for given in for_file):
             raise CommandError(
-                "--groups and --group do not go together with --format, --url, --dialect, --option and "
-                "--sign-key: a callback of a file has its own"
+                "--groups and --group do not go together with --format, --url, --header, --dialect, --option "
+                "and --sign-key: a callback of a file has its own"
             )
         if self.groups is not None:
             return _groups_from(self.groups, self.group)
         if self.format_name is None or self.url is None:
             raise CommandError("say where to: --format FORMAT --url URL, or --groups FILE --group NAME")
         made = format_from(self.format_name, dialect=self.dialect, options=key_values(self.options))
-        callback = Callback(self.url, format=made, signer=signer_by(self.sign_keys))
+        url = resolve_secret(self.url, "--url")
+        headers, signer = _headers(self.headers), signer_by(self.sign_keys)
+        callback = Callback(url, format=made, headers=headers, signer=signer)
         # In an outbox a group's name stands for its callbacks, so each has one of its own.
         return (AlarmGroup(callback.name if self.kept else "command line", callbacks=[callback]),)
 

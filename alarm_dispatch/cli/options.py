@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -20,6 +21,7 @@ from alarm_dispatch.errors import (
     OutboxError,
     UnknownFormatError,
 )
+from alarm_dispatch.redaction import masked
 
 __all__ = [
     "CommandLine",
@@ -45,16 +47,58 @@ class _MisuseError(click.ClickException):
 
 
 class CommandLine(click.Group):
-    """Turns misuse into a message and Ctrl-C into its exit code."""
+    """Turns misuse into a message without secrets, and Ctrl-C into its exit code."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the arguments, and remember them for what is said of the command's own."""
+        typed = tuple(args)
+        context = super().make_context(info_name, args, parent, **extra)
+        context.meta[_TYPED] = typed
+        return context
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            _raise_masked(error, ctx.meta[_TYPED])
+            raise
         except _MISUSE as error:
-            raise _MisuseError(printable_lines(str(error))) from error
+            raise _MisuseError(printable_lines(masked(str(error)))) from error
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
+
+
+_TYPED = "alarm_dispatch.typed"
+_LEAST_WORD = 3
+
+
+# Where click repeats what was typed.
+_REPEATED = re.compile(r"\(.*\)|'.*'", re.DOTALL)
+
+
+def _raise_masked(error: click.UsageError, typed: Sequence[str]) -> None:
+    """Raise what click says of the arguments without the words that were typed as a URL or a header.
+
+    A header without quotation marks is several words, so all up to the next option count.  Nothing is raised
+    where nothing is to be masked.
+    """
+    secret = False
+    words = []
+    for word in typed:
+        if word.startswith("--"):
+            option, _, value = word.partition("=")
+            secret = option in {"--url", "--header"}
+            word = value  # noqa: PLW2901 - what of it is no option
+        if secret:
+            words += [part for part in (word, *word.split()) if len(part) >= _LEAST_WORD]
+    words.sort(key=len, reverse=True)
+    message = error.format_message()
+    shown = masked(_REPEATED.sub(lambda found: masked(found[0], words), message))
+    if shown != message:
+        raise click.UsageError(shown, error.ctx) from None
 
 
 @click.pass_context

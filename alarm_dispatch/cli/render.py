@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from alarm_dispatch.cli.inputs import alarm_from, aware_time, format_from, key_values
 from alarm_dispatch.formats import BuildContext
 from alarm_dispatch.http_values import check_url
+from alarm_dispatch.secret import resolve_secret, revealed
 
 __all__ = ["run"]
 
@@ -29,7 +30,7 @@ def run(
     context = BuildContext(
         session_id=secrets.token_hex(12) if session_id is None else session_id,
         now=datetime.now(UTC) if now is None else aware_time(now, "--now"),
-        url="" if url is None else check_url(url, "--url"),
+        url="" if url is None else check_url(revealed(resolve_secret(url, "--url")), "--url"),
     )
     body = made.build(alarm_from(source), context).content
     sys.stdout.buffer.write(body + b"\n" if sys.stdout.isatty() else body)

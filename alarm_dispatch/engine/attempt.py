@@ -9,8 +9,9 @@ from attrs import define
 
 from alarm_dispatch.errors import DispatcherClosedError, EgressRefusedError, SigningError, TransportError
 from alarm_dispatch.exchange import Judgement, Reply, Request, Transport, Verdict
+from alarm_dispatch.foreign_logs import Carrying
 from alarm_dispatch.jobs import Job
-from alarm_dispatch.redaction import described, presentable
+from alarm_dispatch.redaction import described
 from alarm_dispatch.signing.base import signed
 
 __all__ = ["Outcome", "make_request"]
@@ -51,7 +52,8 @@ async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
             except BaseException as error:  # noqa: BLE001 - an interrupt too: nothing goes out unsigned
                 told = str(error) if isinstance(error, SigningError) else type(error).__name__
                 return Outcome(Judgement(Verdict.REFUSED, f"not signed: {told}"), fault=error)
-        return await _made(job, request, deadline)
+        with Carrying(request, job.transport):
+            return await _made(job, request, deadline)
     except GeneratorExit:
         raise
     except BaseException as error:  # noqa: BLE001 - a user's error that cannot even be told
@@ -72,7 +74,7 @@ async def _made(job: Job, request: Request, deadline: float) -> Outcome:
         judgement = confirmation.judge(reply)
         _check(judgement, Judgement, "the confirmation")
     except TransportError as error:
-        judgement = Judgement(error.verdict, presentable(error.reason, request.url, request.headers))
+        judgement = Judgement(error.verdict, job.told(error.reason, request.headers))
         # A rule of ours decided, so the delivery tells which; the receiver is not charged with it.  Of its
         # traceback nobody learns anything, and it would keep the request alive as long as the delivery.
         refused = isinstance(error, EgressRefusedError)
@@ -90,8 +92,10 @@ async def _made(job: Job, request: Request, deadline: float) -> Outcome:
     except GeneratorExit:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever it is, it fails this delivery and is told there
-        told = presentable(described(error), request.url, request.headers)
-        return Outcome(Judgement(Verdict.UNKNOWN, told), reply, error)
+        return Outcome(Judgement(Verdict.UNKNOWN, job.told(described(error), request.headers)), reply, error)
+    if judgement.reason:
+        # Receivers echo what they were sent, and confirmations quote them.
+        judgement = attrs.evolve(judgement, reason=job.told(judgement.reason, request.headers))
     return Outcome(judgement, reply)
 
 

@@ -42,7 +42,7 @@ def what_follows(
         if asked is not None:
             seconds, note = retry_after(asked, settings.clock.now(), settings.max_retry_after)
             delay = max(delay, seconds or 0.0)
-            attempt = attrs.evolve(attempt, reason=f"{attempt.reason}; {note}")
+            attempt = attrs.evolve(attempt, reason=f"{attempt.reason}; {job.told(note)}")
     except BaseException as error:  # noqa: BLE001 - a user's strategy or reply may raise anything; it is told
         return attempt, error
     if closing:

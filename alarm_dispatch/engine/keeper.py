@@ -16,7 +16,7 @@ from alarm_dispatch.errors import OutboxError
 from alarm_dispatch.exchange import Attempt
 from alarm_dispatch.jobs import Job, JobState, Kept, Unbuilt
 from alarm_dispatch.outbox.base import Ending, Entry, Held, Retry, StoredStatus
-from alarm_dispatch.redaction import presentable
+from alarm_dispatch.redaction import described, presentable
 
 if TYPE_CHECKING:
     from alarm_dispatch.engine.durable import DurableEngine
@@ -328,8 +328,9 @@ def _told(job: Job, error: BaseException | None) -> str:
     if error is None:
         return ""
     # A transport's exception may name the URL, and no secret goes into the file.
-    return presentable(f"{type(error).__name__}: {error}", job.callback.url, job.headers)
+    return job.told(described(error))
 
 
 def _told_of(delivery: Delivery) -> str:
-    return presentable(delivery.outcome, delivery.callback.url, delivery.callback.headers)
+    callback = delivery.callback
+    return presentable(delivery.outcome, callback.address, callback.headers, callback.secrets)

@@ -102,7 +102,8 @@ class KeepingSettings:
         if isinstance(item, Job):
             return item
         # A format's exception may quote the URL, and no secret goes into the file.
-        return presentable(item.delivery.outcome, item.delivery.callback.url, item.delivery.callback.headers)
+        callback = item.delivery.callback
+        return presentable(item.delivery.outcome, callback.address, callback.headers, callback.secrets)
 
     def fallback(self, entry: Entry) -> tuple[Entry, ...]:
         """What is put when this delivery is dead; nothing for a group that had the alarm before."""

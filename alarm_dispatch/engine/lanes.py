@@ -47,7 +47,7 @@ class Lane:
     looked at again because of its rate or its circuit, ``swept_at`` when for deliveries that are too old.
     """
 
-    key: str
+    key: str = field(repr=False)  # it has the whole URL in it
     name: str = ""
     limit: int = 1
     rate: Rate | None = None

@@ -11,6 +11,7 @@ from alarm_dispatch.engine.lanes import Lane
 from alarm_dispatch.engine.settings import EngineSettings
 from alarm_dispatch.exchange import Attempt
 from alarm_dispatch.jobs import Job, JobState
+from alarm_dispatch.redaction import shown_error
 
 __all__ = ["Settling"]
 
@@ -34,8 +35,10 @@ class Settling:
         for hook in self._settings.hooks:
             try:
                 hook(event)
-            except BaseException:  # noqa: BLE001 - a hook only watches; what it raises is told in the log
-                _log.exception("hook %r raised on %s", hook, type(event).__name__)
+            except BaseException as error:  # noqa: BLE001 - a hook only watches; the log tells what it raises
+                secrets = event.callback.secrets if isinstance(event, Delivery) else ()
+                shown = shown_error(error, secrets)
+                _log.error("hook %r raised on %s", hook, type(event).__name__, exc_info=shown)
 
     def settle_unbuilt(self, delivery: Delivery) -> None:
         """Count and tell a delivery that failed before it became a job."""

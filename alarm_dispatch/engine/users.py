@@ -8,6 +8,8 @@ import logging
 import weakref
 
 from alarm_dispatch.exchange import Transport
+from alarm_dispatch.foreign_logs import secrets_of
+from alarm_dispatch.redaction import shown_error
 
 __all__ = ["TransportsInUse"]
 
@@ -53,5 +55,6 @@ class TransportsInUse:
             try:
                 async with asyncio.timeout(grace):
                     await transport.aclose()  # type: ignore[attr-defined]  # only those that have it are kept
-            except Exception:  # noqa: BLE001 - the deliveries are settled; this is only told
-                _log.exception("transport %r could not be closed", transport)
+            except Exception as error:  # noqa: BLE001 - the deliveries are settled; this is only told
+                shown = shown_error(error, secrets_of(transport))
+                _log.error("transport %r could not be closed", transport, exc_info=shown)

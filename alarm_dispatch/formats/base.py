@@ -13,6 +13,7 @@ from alarm_dispatch import values
 from alarm_dispatch.confirmation import Confirmation, status_is
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.model import Alarm
+from alarm_dispatch.redaction import redact_url
 from alarm_dispatch.schedule import RetrySchedule
 
 __all__ = ["BuildContext", "DeliveryRules", "Dialect", "Format", "Payload", "Verification", "as_dialect"]
@@ -66,7 +67,7 @@ class BuildContext:
 
     session_id: str
     now: datetime
-    url: str = ""
+    url: str = field(default="", repr=redact_url)
 
     def __attrs_post_init__(self) -> None:
         # Not validators: this is made for every delivery, and the calls would cost more than the checks.

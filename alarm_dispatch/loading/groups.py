@@ -7,7 +7,7 @@ from functools import partial, reduce
 from operator import and_, or_
 from typing import Any
 
-from attrs import field, fields, frozen
+from attrs import fields, frozen
 
 from alarm_dispatch import formats
 from alarm_dispatch.callbacks import AlarmGroup
@@ -28,6 +28,7 @@ from alarm_dispatch.limits import Rate
 from alarm_dispatch.loading.signers import signer_from
 from alarm_dispatch.loading.source import Source, read_source
 from alarm_dispatch.schedule import RetrySchedule
+from alarm_dispatch.secret import Secret, resolve_secret
 from alarm_dispatch.signing import Signer
 from alarm_dispatch.transports.auth import BasicAuth, BearerAuth
 from alarm_dispatch.transports.httpx import DEFAULT_MAX_REPLY_BYTES, HttpxTransport
@@ -115,29 +116,33 @@ def _single_groups(content: Any, name: str) -> list[tuple[str, Any]]:
     raise ConfigurationError(name, [(path, "must be a list of groups, or a table of groups by name")])
 
 
+_Headers = tuple[tuple[str, Secret], ...]
+_ClientCert = tuple[str, str] | tuple[str, str, str | Secret]
+
+
 @frozen(kw_only=True)
 class _HttpxSettings:
     """The written form of an HttpxTransport."""
 
     kind: str = "httpx"
     http2: bool = False
-    proxy: str | None = None
+    proxy: Secret | None = None
     ca_file: str | None = None
-    client_cert: tuple[str, ...] | None = None
+    client_cert: _ClientCert | None = None
     auth: BasicAuth | BearerAuth | None = None
-    headers: dict[str, str] = field(factory=dict)
+    headers: _Headers = ()
+    insecure_tls: bool = False
     max_reply_bytes: int = DEFAULT_MAX_REPLY_BYTES
 
     def transport(self) -> HttpxTransport:
         if self.kind != "httpx":
             raise ValueError(f"has the kind {self.kind!r}; allowed is: httpx")
-        if self.client_cert is not None and len(self.client_cert) not in {2, 3}:
-            raise ValueError("client_cert must be [certificate, key] or [certificate, key, password]")
         return HttpxTransport(
             http2=self.http2,
             proxy=self.proxy,
             ca_file=self.ca_file,
-            client_cert=self.client_cert,  # type: ignore[arg-type]  # its length was checked
+            client_cert=self.client_cert,
+            insecure_tls=self.insecure_tls,
             auth=self.auth,
             headers=self.headers,
             max_reply_bytes=self.max_reply_bytes,
@@ -196,17 +201,31 @@ def _auth(value: Any, _type: Any) -> BasicAuth | BearerAuth:
     return _converter.structure(value, BasicAuth)
 
 
+def _secret(value: Any, _type: Any) -> Secret | str:
+    """``env:NAME`` and ``file:PATH`` are secrets, wherever one may be given."""
+    return resolve_secret(_converter.structure(value, str), "")
+
+
 def _headers(value: Any, _type: Any) -> Any:
     given: dict[str, str] = _converter.structure(value, dict[str, str])
-    gathered((name, partial(_header, name, text)) for name, text in given.items())
-    return given
+    return tuple(gathered((name, partial(_header, name, text)) for name, text in given.items()))
 
 
-def _header(name: str, value: str) -> None:
+def _header(name: str, text: str) -> tuple[str, Secret | str]:
     try:
+        value = resolve_secret(text, "header")
         check_headers({name: value}, "header")
     except InvalidFieldError as error:
         raise ValueError(error.problem) from None
+    return name, value
+
+
+def _client_cert(value: Any, _type: Any) -> tuple[str | Secret, ...]:
+    parts: tuple[str, ...] = _converter.structure(value, tuple[str, ...])
+    if len(parts) not in {2, 3}:
+        raise ValueError("must be [certificate, key] or [certificate, key, password]")
+    certificate, key, *password = parts
+    return certificate, key, *(resolve_secret(text, "") for text in password)
 
 
 def _delays(value: Any, _type: Any) -> tuple[float, ...]:
@@ -254,7 +273,9 @@ _converter.register_structure_hook(Format, _format)
 _converter.register_structure_hook(Confirmation, _confirmation)
 _converter.register_structure_hook(Transport, _transport)
 _converter.register_structure_hook(BasicAuth | BearerAuth, _auth)
-_converter.register_structure_hook_func(lambda kind: kind == tuple[tuple[str, str], ...], _headers)
+_converter.register_structure_hook(Secret, _secret)
+_converter.register_structure_hook_func(lambda kind: kind == _Headers, _headers)
+_converter.register_structure_hook_func(lambda kind: kind == _ClientCert, _client_cert)
 _converter.register_structure_hook(Rate, _rate)
 # The hook of any class of settings, before the one that takes a preset's name as well.
 _egress_table = _converter.get_structure_hook(EgressPolicy)

@@ -39,7 +39,8 @@ def read_source(source: Source, kind: str) -> tuple[Any, str]:
     except RecursionError:
         raise ConfigurationError(name, [("$", "is nested too deeply")]) from None
     except ValueError as error:
-        raise ConfigurationError(name, [("$", str(error))]) from error
+        # Not from the error: JSON's holds the whole text.
+        raise ConfigurationError(name, [("$", str(error))]) from None
 
 
 def read_json_text(text: str) -> Any:

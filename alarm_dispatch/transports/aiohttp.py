@@ -13,6 +13,9 @@ from typing import Any
 from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.errors import InvalidFieldError, TransportError
 from alarm_dispatch.exchange import Reply, Request
+from alarm_dispatch.foreign_logs import Carrying
+from alarm_dispatch.http_values import HeaderValue
+from alarm_dispatch.secret import Secret
 from alarm_dispatch.transports import settings
 from alarm_dispatch.transports.auth import Auth
 from alarm_dispatch.transports.deadline import Deadlines
@@ -209,25 +212,29 @@ class AiohttpTransport:
         self,
         *,
         session: ClientSession | None = None,
-        proxy: str | None = None,
+        proxy: str | Secret | None = None,
         tls: ssl.SSLContext | None = None,
         ca_file: str | os.PathLike[str] | None = None,
         client_cert: ClientCert | None = None,
+        insecure_tls: bool = False,
         auth: Auth | None = None,
-        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        headers: Mapping[str, HeaderValue] | Iterable[tuple[str, HeaderValue]] = (),
         max_reply_bytes: int = DEFAULT_MAX_REPLY_BYTES,
     ) -> None:
         if session is not None and any((proxy, tls, ca_file, client_cert)):
             told = "brings its own connections; set proxy and TLS on it instead"
             raise InvalidFieldError("AiohttpTransport.session", told)
+        theirs = getattr(session and session.connector, "_ssl", None)
+        settings.check_foreign_tls("AiohttpTransport.session", [theirs], insecure=insecure_tls)
         self._session = session
         self._proxy: URL | None = None
         self._for_proxy: Headers = ()
         if proxy is not None:
             bare, self._for_proxy = settings.checked_proxy("AiohttpTransport", proxy)
             self._proxy = URL(bare)
-        self._tls = settings.checked_tls("AiohttpTransport", tls, ca_file, client_cert)
+        self._tls = settings.checked_tls("AiohttpTransport", tls, ca_file, client_cert, insecure=insecure_tls)
         self._headers = settings.general_headers("AiohttpTransport", headers, auth)
+        self.secrets = settings.secret_texts(self._headers, proxy)
         self._max_reply_bytes = settings.checked_cap("AiohttpTransport", max_reply_bytes)
         self._connections = PerLoop(self._new_connections, _Connections.disown)
 
@@ -236,7 +243,7 @@ class AiohttpTransport:
         progress = Progress()
         connections = self._connections.get()
         try:
-            with connections.deadlines.until(deadline):
+            with Carrying(request, self), connections.deadlines.until(deadline):
                 if self._session is not None:
                     return await self._exchange_by(self._session, request, progress)
                 return await self._exchange(connections, request, progress)
@@ -244,7 +251,7 @@ class AiohttpTransport:
             raise progress.timed_out() from None
         except _FOREIGN as error:
             refuse(request, error)
-            raise progress.failed(_told(error)) from error
+            raise progress.failed_by(error, _told(error), request, self.secrets)  # noqa: B904
 
     async def _exchange(self, connections: _Connections, request: Request, progress: Progress) -> Reply:
         if self._proxy is not None:

@@ -7,16 +7,26 @@ from attrs import field, frozen
 from alarm_dispatch import values
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.http_values import basic_authorization, check_headers
+from alarm_dispatch.secret import Secret, hidden, revealed
 
 __all__ = ["Auth", "BasicAuth", "BearerAuth"]
 
 
+def _password(value: str | Secret) -> Secret:
+    return hidden(value, "BasicAuth.password")
+
+
+def _token(value: str | Secret) -> Secret:
+    values.check_text(revealed(value), "BearerAuth.token", empty=False)
+    return hidden(value, "BearerAuth.token")
+
+
 @frozen
 class BasicAuth:
-    """User and password (RFC 7617); the user has no colon."""
+    """User and password (RFC 7617); the user has no colon, the password may be a secret."""
 
     user: str = field(validator=values.text())
-    password: str = field(validator=values.text(), repr=False)
+    password: Secret = field(converter=_password, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if ":" in self.user:
@@ -24,14 +34,14 @@ class BasicAuth:
 
     def header(self) -> str:
         """The value of the Authorization header."""
-        return basic_authorization(self.user, self.password)
+        return basic_authorization(self.user, self.password.reveal())
 
 
 @frozen
 class BearerAuth:
-    """A bearer token (RFC 6750)."""
+    """A bearer token (RFC 6750), which may be a secret."""
 
-    token: str = field(validator=values.text(empty=False), repr=False)
+    token: Secret = field(converter=_token, repr=False)
 
     def __attrs_post_init__(self) -> None:
         try:
@@ -41,7 +51,7 @@ class BearerAuth:
 
     def header(self) -> str:
         """The value of the Authorization header."""
-        return f"Bearer {self.token}"
+        return f"Bearer {self.token.reveal()}"
 
 
 Auth = BasicAuth | BearerAuth

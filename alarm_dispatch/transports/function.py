@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import os
 from collections.abc import Callable
@@ -38,7 +39,8 @@ class FunctionTransport:
     async def send(self, request: Request, *, deadline: float) -> Reply:
         """Run the function with the request; see :class:`~alarm_dispatch.exchange.Transport`."""
         loop = asyncio.get_running_loop()
-        call = functools.partial(self._function, request)
+        # With the context, by which what is logged in the thread is known to be of this request.
+        call = functools.partial(contextvars.copy_context().run, self._function, request)
         job = loop.run_in_executor(self._pool(), call)
         try:
             async with asyncio.timeout_at(deadline):

@@ -12,6 +12,9 @@ import httpx
 from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.errors import InvalidFieldError, TransportError
 from alarm_dispatch.exchange import Reply, Request, Verdict
+from alarm_dispatch.foreign_logs import Carrying
+from alarm_dispatch.http_values import HeaderValue
+from alarm_dispatch.secret import Secret
 from alarm_dispatch.transports.auth import Auth
 from alarm_dispatch.transports.deadline import Deadlines
 from alarm_dispatch.transports.gate import Gate, check_own_client, check_proxied, refuse
@@ -21,11 +24,13 @@ from alarm_dispatch.transports.reasons import Progress, in_plain_words, reply_to
 from alarm_dispatch.transports.settings import (
     DEFAULT_MAX_REPLY_BYTES,
     Headers,
+    check_foreign_tls,
     checked_cap,
     checked_proxy,
     checked_tls,
     complete,
     general_headers,
+    secret_texts,
 )
 from alarm_dispatch.transports.tls import ClientCert, make_tls
 
@@ -100,12 +105,13 @@ class HttpxTransport:
         *,
         client: httpx.AsyncClient | None = None,
         http2: bool = False,
-        proxy: str | None = None,
+        proxy: str | Secret | None = None,
         tls: ssl.SSLContext | None = None,
         ca_file: str | os.PathLike[str] | None = None,
         client_cert: ClientCert | None = None,
+        insecure_tls: bool = False,
         auth: Auth | None = None,
-        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        headers: Mapping[str, HeaderValue] | Iterable[tuple[str, HeaderValue]] = (),
         max_reply_bytes: int = DEFAULT_MAX_REPLY_BYTES,
     ) -> None:
         own_connection = (http2, proxy, tls, ca_file, client_cert)
@@ -116,6 +122,7 @@ class HttpxTransport:
         if client is not None and not isinstance(client, httpx.AsyncClient):
             told = f"must be an httpx.AsyncClient, not {type(client).__name__}"
             raise InvalidFieldError("HttpxTransport.client", told)
+        check_foreign_tls("HttpxTransport.client", _contexts_of(client), insecure=insecure_tls)
         if http2 and importlib.util.find_spec("h2") is None:
             raise InvalidFieldError("HttpxTransport.http2", "needs the extra: alarm-dispatch[http2]")
         self._client = client
@@ -124,8 +131,9 @@ class HttpxTransport:
         if proxy is not None:
             bare, for_proxy = checked_proxy("HttpxTransport", proxy)
             self._proxy = str(httpx.URL(bare)), for_proxy  # in ASCII
-        self._tls = checked_tls("HttpxTransport", tls, ca_file, client_cert)
+        self._tls = checked_tls("HttpxTransport", tls, ca_file, client_cert, insecure=insecure_tls)
         self._headers = general_headers("HttpxTransport", headers, auth)
+        self.secrets = secret_texts(self._headers, proxy)
         self._max_reply_bytes = checked_cap("HttpxTransport", max_reply_bytes)
         self._pools: LanePools[tuple[str, EgressPolicy], _Carrier] = LanePools(
             self._new_carrier,
@@ -139,17 +147,17 @@ class HttpxTransport:
         """Carry one request; see :class:`~alarm_dispatch.exchange.Transport`."""
         progress = Progress()
         try:
-            with self._deadlines.get().until(deadline):
+            with Carrying(request, self), self._deadlines.get().until(deadline):
                 return await self._exchange(request, _Body(request.content, progress))
         except TimeoutError as error:
             if error.errno is not None:
-                raise progress.failed(in_plain_words(error)) from error
+                raise progress.failed_by(error, in_plain_words(error), request, self.secrets)  # noqa: B904
             raise progress.timed_out() from None
         except _FOREIGN as error:
             refuse(request, error)
             if isinstance(error, _BEFORE_SENDING):
                 progress.sent = False
-            raise progress.failed(in_plain_words(error)) from error
+            raise progress.failed_by(error, in_plain_words(error), request, self.secrets)  # noqa: B904
 
     async def _exchange(self, request: Request, body: _Body) -> Reply:
         headers = list(complete(request.headers, self._headers))
@@ -219,3 +227,9 @@ def _check_brackets(request: Request) -> None:
     if b":" in httpx.URL(request.url).raw_host:
         told = "httpx cannot ask a proxy for an IPv6 address; AiohttpTransport can"
         raise TransportError(Verdict.REFUSED, told)
+
+
+def _contexts_of(client: httpx.AsyncClient | None) -> list[object]:
+    """The TLS contexts of a user's client, where they can be found: httpx shows them nowhere."""
+    transports = () if client is None else (client._transport, *client._mounts.values())
+    return [getattr(getattr(one, "_pool", None), "_ssl_context", None) for one in transports]

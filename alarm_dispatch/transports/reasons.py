@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Collection
 
 from alarm_dispatch.errors import TransportError
-from alarm_dispatch.exchange import Verdict
+from alarm_dispatch.exchange import Request, Verdict
+from alarm_dispatch.redaction import masked, secrets_in, shown_error
 from alarm_dispatch.transports.tls import tls_failure
 
 __all__ = ["Progress", "in_plain_words", "reply_too_long"]
@@ -23,6 +25,15 @@ class Progress:
     def failed(self, reason: str) -> TransportError:
         """There is no whole reply."""
         return TransportError(Verdict.UNKNOWN if self.sent else Verdict.UNREACHABLE, reason)
+
+    def failed_by(
+        self, error: BaseException, reason: str, request: Request, secrets: Collection[str]
+    ) -> TransportError:
+        """The same for an error of the library's, which is the cause if nothing in it is a secret."""
+        secrets = (*secrets_in(request.url, request.headers), *secrets)
+        made = self.failed(masked(reason, secrets))
+        made.__cause__ = shown_error(error, secrets)
+        return made
 
     def timed_out(self) -> TransportError:
         """The deadline came."""
@@ -47,4 +58,7 @@ def in_plain_words(error: BaseException) -> str:
         if isinstance(cause, OSError) and cause.errno is not None:
             found = os.strerror(cause.errno).lower()
         cause = cause.__cause__ or cause.__context__
+    if not found and isinstance(error, ConnectionResetError) and not str(error):
+        # asyncio's own, for who hangs up during the TLS handshake.
+        return "the connection was closed"
     return found or str(error) or type(error).__name__

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import ssl
 from collections.abc import Iterable, Mapping
 
 from alarm_dispatch.errors import InvalidFieldError
-from alarm_dispatch.http_values import check_headers, check_url, split_user_info
+from alarm_dispatch.http_values import HeaderValue, check_headers, check_url, split_user_info
+from alarm_dispatch.redaction import secrets_in
+from alarm_dispatch.secret import Secret, revealed
 from alarm_dispatch.transports.auth import Auth, BasicAuth, BearerAuth
-from alarm_dispatch.transports.tls import ClientCert, make_tls
+from alarm_dispatch.transports.tls import ClientCert, check_own_context, make_tls, verifies
 
 __all__ = [
     "DEFAULT_MAX_REPLY_BYTES",
     "Headers",
+    "check_foreign_tls",
     "checked_cap",
     "checked_proxy",
     "checked_tls",
     "complete",
     "general_headers",
+    "secret_texts",
 ]
+
+_log = logging.getLogger("alarm_dispatch")
 
 DEFAULT_MAX_REPLY_BYTES = 64 * 1024
 """How much of a reply's body is read; no vendor's reply is near it."""
@@ -34,25 +41,57 @@ def checked_tls(
     tls: ssl.SSLContext | None,
     ca_file: str | os.PathLike[str] | None,
     client_cert: ClientCert | None,
+    *,
+    insecure: bool = False,
 ) -> ssl.SSLContext | None:
     """The context that is given or asked for; None when the default one will do, which takes time to make.
 
-    Raises :class:`~alarm_dispatch.errors.InvalidFieldError` when both are, or a file cannot be loaded.
+    ``insecure`` allows what does not verify, and has it told in the log.
+
+    Raises :class:`~alarm_dispatch.errors.InvalidFieldError` when both are, a file cannot be loaded, or a
+    context of the user's own verifies less than ours without ``insecure``.
     """
+    given: object = insecure
+    if not isinstance(given, bool):
+        raise InvalidFieldError(
+            f"{transport}.insecure_tls", f"must be True or False, not {type(given).__name__}"
+        )
+    if insecure and (ca_file is not None or (isinstance(tls, ssl.SSLContext) and verifies(tls))):
+        told = "is True, and what it is given with verifies certificates; leave one of them out"
+        raise InvalidFieldError(f"{transport}.insecure_tls", told)
     if tls is not None and not isinstance(tls, ssl.SSLContext):
         raise InvalidFieldError(f"{transport}.tls", f"must be an ssl.SSLContext, not {type(tls).__name__}")
     parts: object = client_cert
     if parts is not None and not (isinstance(parts, tuple | list) and len(parts) in _CERT_PARTS):
         told = "must be (certificate, key) or (certificate, key, password)"
         raise InvalidFieldError(f"{transport}.client_cert", told)
-    if ca_file is None and client_cert is None:
+    if tls is not None:
+        check_own_context(tls, f"{transport}.tls", insecure=insecure)
+    if insecure:
+        _log.warning(
+            "%s takes any certificate (insecure_tls): whoever is on the way can read and answer", transport
+        )
+    if ca_file is None and client_cert is None and (tls is not None or not insecure):
         return tls
     if tls is not None:
         raise InvalidFieldError(
             f"{transport}.tls", "is given beside ca_file or client_cert; load them into it"
         )
     # A wrong path is told where it was written, not at the first alarm.
-    return make_tls(ca_file, client_cert)
+    return make_tls(ca_file, client_cert, insecure=insecure)
+
+
+def check_foreign_tls(field: str, contexts: Iterable[object], *, insecure: bool) -> None:
+    """The same for a client of the user's own: no context (False) or one that does not verify is refused.
+
+    Raises :class:`~alarm_dispatch.errors.InvalidFieldError`.
+    """
+    for context in contexts:
+        if not insecure and (
+            context is False or (isinstance(context, ssl.SSLContext) and not verifies(context))
+        ):
+            told = "does not verify certificates; let it, or say insecure_tls=True beside it"
+            raise InvalidFieldError(field, told)
 
 
 def checked_cap(transport: str, max_reply_bytes: int) -> int:
@@ -63,15 +102,16 @@ def checked_cap(transport: str, max_reply_bytes: int) -> int:
     return max_reply_bytes
 
 
-def checked_proxy(transport: str, proxy: str) -> tuple[str, Headers]:
+def checked_proxy(transport: str, proxy: str | Secret) -> tuple[str, Headers]:
     """An HTTP proxy's URL without its user information, and the headers that stand for that."""
-    check_url(proxy, f"{transport}.proxy")
-    url, authorization = split_user_info(proxy)
+    url, authorization = split_user_info(check_url(revealed(proxy), f"{transport}.proxy"))
     return url, () if authorization is None else (("Proxy-Authorization", authorization),)
 
 
 def general_headers(
-    transport: str, headers: Mapping[str, str] | Iterable[tuple[str, str]], auth: Auth | None
+    transport: str,
+    headers: Mapping[str, HeaderValue] | Iterable[tuple[str, HeaderValue]],
+    auth: Auth | None,
 ) -> Headers:
     """What goes with every request of a transport; raises InvalidFieldError for what is no header."""
     if auth is not None and not isinstance(auth, BasicAuth | BearerAuth):
@@ -79,6 +119,11 @@ def general_headers(
         raise InvalidFieldError(f"{transport}.auth", told)
     own = check_headers(headers, f"{transport}.headers")
     return (*own, ("Authorization", auth.header())) if auth is not None else own
+
+
+def secret_texts(headers: Headers, proxy: str | Secret | None) -> tuple[str, ...]:
+    """What nothing may show of the headers for every request, and of the proxy's URL."""
+    return (*secrets_in("", headers), *(() if proxy is None else secrets_in(revealed(proxy))))
 
 
 def complete(own: Headers, general: Headers) -> Headers:

@@ -363,7 +363,7 @@ def test_every_word_of_a_script_has_its_row():
 def test_every_key_of_a_file_has_its_row(heading, kinds, left_out):
     """And says whether it must be there."""
     told = {row[0].strip("`"): row for row in rows("configuration.md", heading)}
-    known = {field.name: field for kind in kinds for field in attrs.fields(kind) if field.init}
+    known = {field.alias: field for kind in kinds for field in attrs.fields(kind) if field.init}
 
     assert told.keys() - {"kind"} == known.keys() - left_out - {"kind"}
     for name in known.keys() - left_out:

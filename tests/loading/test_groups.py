@@ -380,7 +380,7 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
         ({"transport": {"kind": "ftp"}}, {"transport": "has the kind 'ftp'; allowed is: httpx"}),
         (
             {"transport": {"client_cert": ["a"]}},
-            {"transport": "client_cert must be [certificate, key] or [certificate, key, password]"},
+            {"transport.client_cert": "must be [certificate, key] or [certificate, key, password]"},
         ),
         ({"transport": {"proxy": "no url"}}, {"transport.proxy": None}),
         ({"transport": {"max_reply_bytes": 0}}, {"transport.max_reply_bytes": "must be at least 1, not 0"}),

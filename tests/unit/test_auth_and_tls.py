@@ -185,7 +185,7 @@ def _ssl_error(reason: str | None) -> ssl.SSLError:
     ("error", "told"),
     [
         (_verification_error(), "TLS certificate not accepted: unable to get local issuer certificate"),
-        (_ssl_error("WRONG_VERSION_NUMBER"), "TLS failed: WRONG_VERSION_NUMBER"),
+        (_ssl_error("BAD_ECPOINT"), "TLS failed: BAD_ECPOINT"),
         (_ssl_error(None), "TLS failed: ('the whole text',)"),
         (OSError(111, "Connection refused"), None),
         (ValueError("x"), None),

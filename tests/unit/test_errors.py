@@ -48,6 +48,7 @@ _ERRORS = [
         errors.EgressRefusedError("name through a proxy", "http://h/", hint="say so"),
         "refused by the egress policy (name through a proxy): http://h/; say so",
     ),
+    (errors.ForeignError("ValueError", "no ***"), "ValueError: no ***"),
     (
         errors.DispatchFailedError(
             DispatchReport(
@@ -101,7 +102,7 @@ def test_the_tree_is_as_drawn() -> None:
     drawn = _drawn()
 
     assert sorted(drawn) == sorted(real)
-    assert len(drawn) == 24
+    assert len(drawn) == 25
 
 
 def test_every_exception_is_tried_here() -> None:

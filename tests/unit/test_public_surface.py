@@ -75,6 +75,7 @@ def test_the_public_names_are_these() -> None:
         ("alarm_dispatch.transports.memory", "MemoryTransport"),
         ("alarm_dispatch.transports.function", "FunctionTransport"),
         ("alarm_dispatch.transports.auth", "BasicAuth BearerAuth"),
+        ("alarm_dispatch.secret", "Secret resolve_secret"),
         ("alarm_dispatch.confirmation", "status_is any_2xx json_field_equals session_echo confirmed_by"),
         ("alarm_dispatch.testing", "VirtualClock LoopbackReceiver MemoryReceiver ScriptedReceiver"),
         ("alarm_dispatch.testing", "MemoryOutbox"),

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alarm_dispatch.redaction import redact_headers, redact_url
+from alarm_dispatch.errors import ForeignError
+from alarm_dispatch.redaction import (
+    SecretUrl,
+    described,
+    masked,
+    presentable,
+    redact_headers,
+    redact_url,
+    secrets_in,
+    shown_error,
+)
 
 
 @pytest.mark.parametrize(
@@ -76,3 +88,159 @@ def test_no_part_that_hides_a_secret_shows_it(user: str, password: str, value: s
 def test_headers(headers: tuple[tuple[str, str], ...], shown: str) -> None:
     """Only the names of headers are shown."""
     assert redact_headers(headers) == shown
+
+
+def test_of_a_secret_url_only_the_host_is_shown() -> None:
+    """Any part of its path may be what makes it secret."""
+    assert redact_url(SecretUrl("https://u:p@hooks.example.com:8443/T0/B1/x?a=b")) == (
+        "https://hooks.example.com:8443/***"
+    )
+
+
+_URL = "https://hans:pass%20word@h.example/0123456789abcdef/p?key=a%2Fb-c&flag-alone#frag-ment"
+_BASIC = "Basic aGFuczpvcGVuIHNlc2FtZQ=="
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("hans:pass%20word", "***"),
+        ("the password pass word is wrong", "the password *** is wrong"),
+        ("no 0123456789abcdef here", "no *** here"),
+        ("key a%2Fb-c, key a/b-c", "key ***, key ***"),
+        ("flag-alone frag-ment", "*** ***"),
+        ("X-Key is k€y-value", "X-Key is ***"),
+        (r"in JSON k\u20acy-value", "in JSON ***"),
+        ("in a URL k%E2%82%ACy-value", "in a URL ***"),
+        (f"you sent {_BASIC}", "you sent ***"),
+        ("sesame: open sesame", "sesame: ***"),
+        ("Content-Type application/json", "Content-Type application/json"),
+        ("odd-value", "***"),
+        ("cut off k€y-va…", "cut off ***…"),
+        ("escaped k€y-va\\u2026 and pass w…", "escaped ***\\u2026 and ***…"),
+        ("too little k€y…", "too little k€y…"),
+    ],
+)
+def test_what_a_request_holds_is_not_told(told: str, shown: str) -> None:
+    """In whichever form a library or a receiver quotes it."""
+    headers = (
+        ("X-Key", "k€y-value"),
+        ("Authorization", _BASIC),
+        ("X-Odd", "Basic odd-value"),
+        ("Content-Type", "application/json"),
+    )
+
+    assert masked(told, secrets_in(_URL, headers)) == shown
+
+
+def test_what_is_no_url_is_a_secret_as_a_whole() -> None:
+    """There is no telling where in it one would stand."""
+    assert masked("no http://[secret here", secrets_in("http://[secret")) == "no *** here"
+
+
+def test_all_of_a_secret_urls_path_is_not_told() -> None:
+    """Also parts that look like words."""
+    secrets = secrets_in(SecretUrl("https://h.example/hooks/oncall?name-of=b"))
+
+    assert masked("POST /hooks/oncall, hooks, oncall, name-of", secrets) == "POST ***, ***, ***, ***"
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("see https://h.example/a?b=secret.", "see https://h.example/a?b=***."),
+        ("'HTTP://u:secret@h.example/'", "'http://h.example/'"),
+        ("Bearer abcdef.ghi-jkl= no", "Bearer *** no"),
+        ("Basic dXNlcjpwYXNz", "Basic ***"),
+        (
+            "Basic constraints of CA cert not marked critical",
+            "Basic constraints of CA cert not marked critical",
+        ),
+        ("nothing to hide", "nothing to hide"),
+    ],
+)
+def test_what_looks_like_a_secret_is_not_told(told: str, shown: str) -> None:
+    """Also where nothing is known of the request."""
+    assert masked(told) == shown
+
+
+def test_foreign_text_is_short_and_printable() -> None:
+    """Whatever a receiver wrote."""
+    assert presentable("a\nb" + "c" * 300, "https://h/", ()) == "a�b" + "c" * 196 + "…"
+    assert presentable("of the proxy", "https://h/", (), also=["proxy"]) == "of the ***"
+
+
+class _MuteError(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+    __repr__ = __str__
+
+
+def _raised(error: BaseException, context: BaseException | None = None, *, quietly: bool = False) -> Any:
+    """The error with its traceback and a context, which ``quietly`` keeps out of that."""
+    with pytest.raises(type(error)) as caught:
+        raise error
+    error.__context__, error.__suppress_context__ = context, quietly
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        _raised(ValueError("fine"), KeyError("fine")),
+        _raised(ValueError("fine"), KeyError("secret"), quietly=True),
+        _raised(ExceptionGroup("fine", [ValueError("fine")])),
+        _MuteError(),
+    ],
+    ids=["plain", "not shown", "group", "mute"],
+)
+def test_an_error_that_tells_no_secret_is_itself(error: BaseException) -> None:
+    """With its causes and all."""
+    assert shown_error(error, ["secret"]) is error
+
+
+def _noted() -> BaseException:
+    error = ValueError("fine")
+    error.add_note("about secret")
+    return error
+
+
+def _caused(cause: BaseException) -> BaseException:
+    error = ValueError("fine")
+    error.__cause__ = cause
+    return error
+
+
+def _circle() -> BaseException:
+    error = ValueError("secret")
+    error.__cause__ = KeyError("fine")
+    error.__cause__.__cause__ = error
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (_raised(ValueError("a secret")), "a ***"),
+        (_raised(ValueError("fine"), KeyError("secret")), "fine"),
+        (_caused(KeyError("secret")), "fine"),
+        (_caused(ExceptionGroup("fine", [KeyError("secret")])), "fine"),
+        (_noted(), "fine"),
+        (_circle(), "***"),
+        (_raised(ValueError("at https://h/?a=b")), "at https://h/?a=***"),
+    ],
+)
+def test_an_error_that_tells_a_secret_is_told_without(error: BaseException, text: str) -> None:
+    """By its kind and its masked text, where it was raised, and without what led to it."""
+    shown = shown_error(error, ["secret"])
+
+    assert isinstance(shown, ForeignError)
+    assert (shown.kind, shown.text) == ("ValueError", text)
+    assert shown.__traceback__ is error.__traceback__
+    assert (shown.__cause__, shown.__context__) == (None, None)
+
+
+def test_an_error_without_a_text_is_told_by_its_kind() -> None:
+    """Somebody else's, and broken."""
+    assert described(_MuteError()) == "_MuteError"

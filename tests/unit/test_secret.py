@@ -125,7 +125,7 @@ def _files(tmp_path: Path) -> None:
     (tmp_path / "line").write_text("\n")
     (tmp_path / "binary").write_bytes(b"ab\xff")
     (tmp_path / "long").write_text(TEXT * MAX_LENGTH)
-    (tmp_path / "cut").write_text("x" + "密" * MAX_LENGTH * 4)
+    (tmp_path / "cut").write_text("xy" + "密" * MAX_LENGTH * 4)
 
 
 @pytest.mark.parametrize(
