@@ -14,8 +14,15 @@ from alarm_dispatch.exchange import Reply, Request
 from alarm_dispatch.transports import settings
 from alarm_dispatch.transports.auth import Auth
 from alarm_dispatch.transports.deadline import Deadlines
+from alarm_dispatch.transports.framing import MAX_HEAD_BYTES, NO_REPLY, Framing, check_head
 from alarm_dispatch.transports.pools import PerLoop
-from alarm_dispatch.transports.reasons import Progress, in_plain_words, reply_too_long
+from alarm_dispatch.transports.reasons import (
+    Progress,
+    check_whole,
+    in_plain_words,
+    reply_too_long,
+    spoke_unasked,
+)
 from alarm_dispatch.transports.settings import DEFAULT_MAX_REPLY_BYTES, Headers
 from alarm_dispatch.transports.tls import ClientCert, make_tls
 from alarm_dispatch.transports.wire import RequestWriter
@@ -43,13 +50,12 @@ _KEEPALIVE = 30.0
 _ADDRESS_KEPT = 5
 _MAX_RECEIVERS = 4096
 _MAX_TRIES = 3
-_INTERIM = frozenset({100, *range(102, 200)})  # 101 is the last that is said on a connection
 _WORDS = {
     aiohttp.InvalidURL: "the URL cannot be requested",
     aiohttp.ServerDisconnectedError: "the connection was closed without a whole reply",
     aiohttp.ClientPayloadError: "the reply's body broke off",
-    aiohttp.ClientResponseError: "what came is not an HTTP reply",
-    HttpProcessingError: "what came is not an HTTP reply",
+    aiohttp.ClientResponseError: NO_REPLY,
+    HttpProcessingError: NO_REPLY,
 }
 _FOREIGN = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
 
@@ -70,6 +76,58 @@ class _Body(aiohttp.Payload):
     async def write(self, writer: AbstractStreamWriter) -> None:
         self._progress.sent = True
         await writer.write(self._value)
+
+
+class _Watched(ResponseHandler):
+    """A connection, with an eye on what comes before aiohttp's parser sees it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._framing: Framing | None = None
+
+    def watch(self) -> Framing:
+        """What comes unasked ends the connection now; before this, aiohttp may ask a proxy for a tunnel."""
+        self._framing = self._framing or Framing()
+        return self._framing
+
+    def ask(self, transport: asyncio.Transport, message: bytes) -> None:
+        """Write a request; from now on what comes is its reply."""
+        self.watch().begin(bodiless=message.startswith(b"HEAD "))
+        transport.write(message)
+
+    @property
+    def unsent(self) -> bool:
+        """Whether some of what was written has not left."""
+        return self.transport is not None and self.transport.get_write_buffer_size() > 0
+
+    def data_received(self, data: bytes) -> None:
+        framing = self._framing
+        # Nothing at all is how aiohttp goes on with what it has kept.
+        if framing is None or not data:
+            super().data_received(data)
+        elif framing.over:
+            self._give_up(spoke_unasked())
+        else:
+            self._receive(framing, data)
+
+    def _receive(self, framing: Framing, data: bytes) -> None:
+        try:
+            kept = framing.feed(data)
+        except TransportError as error:
+            self._give_up(error)
+            return
+        if framing.spoiled:
+            self.force_close()
+        if kept:
+            super().data_received(kept)
+
+    def _give_up(self, error: TransportError) -> None:
+        payload = self._payload
+        self.set_exception(error)
+        if payload is not None and not payload.is_eof():
+            payload.set_exception(error)
+        if self.transport is not None:
+            self.transport.abort()
 
 
 class _Receiver(aiohttp.ClientRequest):
@@ -98,23 +156,27 @@ class _Connections:
             ttl_dns_cache=_ADDRESS_KEPT,
             resolver=aiohttp.ThreadedResolver(),  # the system's, whatever else is installed
         )
+        loop = asyncio.get_running_loop()
+        connector: Any = self.connector
+        connector._factory = functools.partial(_Watched, loop)  # aiohttp has no public way
         self.receiver = functools.lru_cache(_MAX_RECEIVERS)(receiver)
         self.deadlines = Deadlines()
-        self._loop = asyncio.get_running_loop()
-        self._unwritten: list[tuple[ResponseHandler, bytes, Progress]] = []
+        self._loop = loop
+        self._unwritten: list[tuple[_Watched, bytes, Progress]] = []
 
-    async def connect(self, receiver: _Receiver) -> tuple[Connection, ResponseHandler]:
+    async def connect(self, receiver: _Receiver) -> tuple[Connection, _Watched]:
         """A connection on which nothing is under way."""
         for _ in range(_MAX_TRIES):
             connection = await self.connector.connect(receiver, [], _NO_TIMEOUT)
-            protocol = connection.protocol
+            protocol: Any = connection.protocol
             # What a receiver said before it was asked must not be taken for its reply.
             if protocol is not None and not protocol.should_close:
+                protocol.watch()
                 return connection, protocol
             connection.close()
-        raise _spoke_unasked()
+        raise spoke_unasked()
 
-    def write(self, protocol: ResponseHandler, message: bytes, progress: Progress) -> None:
+    def write(self, protocol: _Watched, message: bytes, progress: Progress) -> None:
         """Write soon, together with what others write in this round of the loop.
 
         Receivers that are woken up for one request, and fall asleep before the next, cost the sender a tenth
@@ -132,7 +194,7 @@ class _Connections:
                 protocol.close()  # cut off meanwhile, or the receiver spoke before it was asked
             else:
                 progress.sent = True
-                transport.write(message)
+                protocol.ask(transport, message)
 
     def disown(self) -> None:
         """Keep the connector's finalizer from closing what belongs to a parent process."""
@@ -207,13 +269,18 @@ class AiohttpTransport:
         connection, protocol = await connections.connect(receiver)
         try:
             protocol.set_response_params(
-                skip_payload=request.method == "HEAD", read_until_eof=True, auto_decompress=False
+                skip_payload=request.method == "HEAD",
+                read_until_eof=True,
+                auto_decompress=False,
+                # What counts is what all transports have in common.
+                max_line_size=MAX_HEAD_BYTES,
+                max_field_size=MAX_HEAD_BYTES,
             )
             connections.write(protocol, message, progress)
             reply, body = await protocol.read()
-            _check_asked(progress)
-            while reply.code in _INTERIM:
-                reply, body = await protocol.read()
+            if protocol.unsent:
+                protocol.force_close()
+                check_whole(reply.code, sent_whole=False)
             content = await self._read(body, reply.code)
         except BaseException:
             connection.close()
@@ -231,6 +298,7 @@ class AiohttpTransport:
             allow_redirects=False,
             auto_decompress=False,
         ) as response:
+            check_head(tuple(response.headers.items()))
             content = await self._read(response.content, response.status)
         return Reply(status_code=response.status, headers=tuple(response.headers.items()), content=content)
 
@@ -262,15 +330,6 @@ class AiohttpTransport:
         connections = self._connections.pop()
         if connections is not None:
             await connections.connector.close()
-
-
-def _check_asked(progress: Progress) -> None:
-    if not progress.sent:
-        raise _spoke_unasked()
-
-
-def _spoke_unasked() -> TransportError:
-    return Progress().failed("the receiver closed its connections, or spoke, before it was asked")
 
 
 def _told(error: Exception) -> str:

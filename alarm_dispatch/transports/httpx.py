@@ -6,6 +6,7 @@ import importlib.util
 import os
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
 
 import httpx
 
@@ -14,8 +15,9 @@ from alarm_dispatch.exchange import Reply, Request
 from alarm_dispatch.http_values import check_url
 from alarm_dispatch.transports.auth import Auth
 from alarm_dispatch.transports.deadline import Deadlines
+from alarm_dispatch.transports.framing import check_head
 from alarm_dispatch.transports.pools import LanePools, PerLoop
-from alarm_dispatch.transports.reasons import Progress, in_plain_words, reply_too_long
+from alarm_dispatch.transports.reasons import Progress, check_whole, in_plain_words, reply_too_long
 from alarm_dispatch.transports.settings import (
     DEFAULT_MAX_REPLY_BYTES,
     checked_cap,
@@ -23,6 +25,7 @@ from alarm_dispatch.transports.settings import (
     complete,
     general_headers,
 )
+from alarm_dispatch.transports.streams import WatchedBackend
 from alarm_dispatch.transports.tls import ClientCert, make_tls
 
 __all__ = ["DEFAULT_MAX_REPLY_BYTES", "HttpxTransport"]
@@ -56,6 +59,7 @@ class _Body(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         self._progress.sent = True
         yield self._content
+        self._progress.whole = True
 
 
 class HttpxTransport:
@@ -122,7 +126,7 @@ class HttpxTransport:
         progress = Progress()
         try:
             with self._deadlines.get().until(deadline):
-                return await self._exchange(request, _Body(request.content, progress))
+                return await self._exchange(request, _Body(request.content, progress), progress)
         except TimeoutError as error:
             if error.errno is not None:
                 raise progress.failed(in_plain_words(error)) from error
@@ -132,7 +136,7 @@ class HttpxTransport:
                 progress.sent = False
             raise progress.failed(in_plain_words(error)) from error
 
-    async def _exchange(self, request: Request, body: _Body) -> Reply:
+    async def _exchange(self, request: Request, body: _Body, progress: Progress) -> Reply:
         headers = list(complete(request.headers, self._headers))
         if self._client is not None:
             # Replies are read raw, so the client's wish for compressed ones must not go out.
@@ -141,19 +145,23 @@ class HttpxTransport:
                 request.method, request.url, content=request.content, headers=headers
             )
             outgoing.stream = body
-            return await self._read(await self._client.send(outgoing, stream=True, follow_redirects=False))
+            return await self._read(
+                await self._client.send(outgoing, stream=True, follow_redirects=False), progress
+            )
         async with self._pools.pool(request.lane) as pool:
             outgoing = httpx.Request(request.method, request.url, content=request.content, headers=headers)
             outgoing.stream = body
-            return await self._read(await pool.handle_async_request(outgoing))
+            return await self._read(await pool.handle_async_request(outgoing), progress)
 
-    async def _read(self, response: httpx.Response) -> Reply:
+    async def _read(self, response: httpx.Response, progress: Progress) -> Reply:
         if response.is_stream_consumed:
             # httpx's own mock transport hands out replies that are read already.
             return _reply(response, response.content)
         parts: list[bytes] = []
         length = 0
         try:
+            check_whole(response.status_code, sent_whole=progress.whole)
+            check_head(response.headers.multi_items())
             async for part in response.aiter_raw():
                 length += len(part)
                 if length > self._max_reply_bytes:
@@ -167,7 +175,7 @@ class HttpxTransport:
         if self._tls is None:
             # One context for all pools: each of its own would cost 0.8 MB and 20 ms.
             self._tls = make_tls()
-        return httpx.AsyncHTTPTransport(
+        transport = httpx.AsyncHTTPTransport(
             verify=self._tls,
             http2=self._http2,
             proxy=self._proxy,
@@ -178,6 +186,10 @@ class HttpxTransport:
                 keepalive_expiry=_KEEPALIVE,
             ),
         )
+        # httpx hands no backend to its pool.
+        pool: Any = transport._pool
+        pool._network_backend = WatchedBackend(pool._network_backend)
+        return transport
 
     async def aclose(self) -> None:
         """Close all connections that belong to the running loop."""
