@@ -48,7 +48,12 @@ class _WatchedStream:
         await self._stream.write(buffer, timeout)
 
     async def start_tls(self, *arguments: Any, **options: Any) -> Any:
-        stream = await self._stream.start_tls(*arguments, **options)
+        try:
+            stream = await self._stream.start_tls(*arguments, **options)
+        except BaseException:
+            # httpcore closes what fails, and forgets what a deadline cancels.
+            await self._stream.aclose()
+            raise
         spoken = stream.get_extra_info("ssl_object").selected_alpn_protocol()
         # HTTP/2 bounds its heads by itself (RFC 9113, SETTINGS_MAX_HEADER_LIST_SIZE).
         return stream if spoken == "h2" else _WatchedStream(stream)
