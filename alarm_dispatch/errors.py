@@ -29,6 +29,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from alarm_dispatch.shown import shown
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -59,6 +61,9 @@ __all__ = [
     "WrongThreadError",
 ]
 
+# Of what a configuration error tells; the longest list of allowed keys has 300 characters.
+_LONGEST_PATH, _LONGEST_MESSAGE, _MOST_PROBLEMS = 300, 1_000, 50
+
 
 class AlarmDispatchError(Exception):
     """The root: every exception of this package is one."""
@@ -81,13 +86,20 @@ class InvalidFieldError(AlarmDispatchError, ValueError):
 
 
 class ConfigurationError(AlarmDispatchError, ValueError):
-    """A mapping or file that cannot be loaded; ``problems`` holds every ``(path, message)`` at once."""
+    """A mapping or file that cannot be loaded; ``problems`` holds every ``(path, message)`` at once.
+
+    All of it may be written by anybody, so control characters are escaped, and what is long is cut.
+    """
 
     def __init__(self, source: str, problems: Iterable[tuple[str, str]]) -> None:
-        self.source = source
-        self.problems: tuple[tuple[str, str], ...] = tuple(problems)
-        lines = "\n".join(f"  {path}: {message}" for path, message in self.problems)
-        super().__init__(f"{source} cannot be loaded:\n{lines}")
+        self.source = shown(source, _LONGEST_PATH)
+        self.problems: tuple[tuple[str, str], ...] = tuple(
+            (shown(path, _LONGEST_PATH), shown(message, _LONGEST_MESSAGE)) for path, message in problems
+        )
+        lines = [f"  {path}: {message}" for path, message in self.problems[:_MOST_PROBLEMS]]
+        if len(self.problems) > _MOST_PROBLEMS:
+            lines.append(f"  and {len(self.problems) - _MOST_PROBLEMS} more")
+        super().__init__("\n".join([f"{self.source} cannot be loaded:", *lines]))
 
     def __reduce__(self) -> tuple[type[ConfigurationError], tuple[str, tuple[tuple[str, str], ...]]]:
         return type(self), (self.source, self.problems)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_plus, urlsplit
 
+from alarm_dispatch.shown import shown
+
 __all__ = ["MASK", "described", "presentable", "redact_headers", "redact_url"]
 
 MASK = "***"
@@ -61,6 +63,7 @@ def presentable(text: str, url: str, headers: tuple[tuple[str, str], ...]) -> st
 # Shorter values ("1", "json") are no secrets, and masking them would garble every text.
 _LEAST_SECRET = 5
 _MOST_SHOWN = 200
+_MOST_DESCRIBED = 2_000
 
 
 def redact_headers(headers: tuple[tuple[str, str], ...]) -> str:
@@ -69,8 +72,11 @@ def redact_headers(headers: tuple[tuple[str, str], ...]) -> str:
 
 
 def described(error: BaseException) -> str:
-    """The error's kind and text, and its kind alone where it has no text to tell."""
+    """The error's kind and text, and its kind alone where it has no text to tell.
+
+    It may quote what a receiver sent, so it is escaped and cut.
+    """
     try:
-        return f"{type(error).__name__}: {error}"
+        return shown(f"{type(error).__name__}: {error}", _MOST_DESCRIBED)
     except Exception:  # noqa: BLE001 - it is somebody else's, and broken
         return type(error).__name__

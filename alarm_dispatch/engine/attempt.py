@@ -63,6 +63,10 @@ async def _made(job: Job, request: Request, deadline: float) -> Outcome:
         reply = attrs.evolve(received, request=request) if confirmation.reads_request else received
         judgement = confirmation.judge(reply)
         _check(judgement, Judgement, "the confirmation")
+        if judgement.reason:
+            # A confirmation of a user's own may quote all that the receiver sent.
+            told = presentable(judgement.reason, request.url, request.headers)
+            judgement = Judgement(judgement.verdict, told)
     except TransportError as error:
         return Outcome(Judgement(error.verdict, presentable(error.reason, request.url, request.headers)))
     except asyncio.CancelledError as error:
