@@ -1,0 +1,160 @@
+"""The HTTP transports over connections in memory: the libraries' own parsers, and no socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from alarm_dispatch.exchange import Reply, Request
+from alarm_dispatch.transports.aiohttp import AiohttpTransport, _Watched
+from alarm_dispatch.transports.httpx import HttpxTransport
+from alarm_dispatch.transports.streams import WatchedBackend
+
+URL = "http://receiver.example/"
+
+
+class Line:
+    """What a receiver says on its connections: pieces of bytes for each, and whether it hangs up then."""
+
+    def __init__(self, *replies: tuple[list[bytes], bool]) -> None:
+        self._replies = list(replies)
+
+    def next(self) -> tuple[list[bytes], bool]:
+        """For the next connection."""
+        return self._replies.pop(0)
+
+
+class _Stream:
+    """A connection as httpcore has it."""
+
+    def __init__(self, pieces: list[bytes], hangs_up: bool) -> None:
+        self._pieces, self._hangs_up = list(pieces), hangs_up
+        self._asked = False
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's
+        if self._pieces:
+            piece = self._pieces.pop(0)
+            if len(piece) > max_bytes:
+                self._pieces.insert(0, piece[max_bytes:])
+            return piece[:max_bytes]
+        if not self._hangs_up:
+            await asyncio.Event().wait()
+        return b""
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's
+        self._asked = True
+
+    async def aclose(self) -> None:
+        self._pieces, self._hangs_up = [], True
+
+    def get_extra_info(self, info: str) -> Any:
+        if info != "is_readable":
+            return None
+        return self._asked and bool(self._pieces or self._hangs_up)
+
+
+class _Backend:
+    """Connections as httpcore makes them."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def connect_tcp(self, *_arguments: Any, **_options: Any) -> _Stream:
+        return _Stream(*self._line.next())
+
+
+class HttpxInMemory(HttpxTransport):
+    """With connections of a line."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self._line = line
+
+    def _new_pool(self) -> Any:
+        made: Any = super()._new_pool()
+        made._pool._network_backend = WatchedBackend(_Backend(self._line))
+        return made
+
+
+class _Transport(asyncio.Transport):
+    """A connection as asyncio has it: speaks when it is written to."""
+
+    def __init__(self, protocol: _Watched, pieces: list[bytes], hangs_up: bool) -> None:
+        super().__init__()
+        self._protocol, self._pieces, self._hangs_up = protocol, list(pieces), hangs_up
+        self._closed = self._paused = False
+        protocol.connection_made(self)
+
+    def write(self, data: Any) -> None:
+        asyncio.get_running_loop().call_soon(self._speak)
+
+    def _speak(self) -> None:
+        if self._closed or self._paused:
+            return
+        if self._pieces:
+            self._protocol.data_received(self._pieces.pop(0))
+            asyncio.get_running_loop().call_soon(self._speak)
+        elif self._hangs_up:
+            self._protocol.eof_received()
+            self.close()
+
+    def pause_reading(self) -> None:
+        self._paused = True
+
+    def resume_reading(self) -> None:
+        if self._paused:
+            self._paused = False
+            asyncio.get_running_loop().call_soon(self._speak)
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def is_closing(self) -> bool:
+        return self._closed
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            asyncio.get_running_loop().call_soon(self._protocol.connection_lost, None)
+
+    abort = close
+
+
+class AiohttpInMemory(AiohttpTransport):
+    """With connections of a line."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self._line = line
+
+    async def send(self, request: Request, *, deadline: float) -> Reply:
+        connector: Any = self._connections.get().connector
+
+        async def create(*_arguments: Any) -> _Watched:
+            protocol = _Watched(asyncio.get_running_loop())
+            _Transport(protocol, *self._line.next())
+            return protocol
+
+        connector._create_connection = create
+        return await super().send(request, deadline=deadline)
+
+
+IN_MEMORY: dict[str, Callable[[Line], Any]] = {"httpx": HttpxInMemory, "aiohttp": AiohttpInMemory}
+
+
+async def said(transport: Any, seconds: float, **values: Any) -> Reply:
+    """The reply to one request."""
+    loop = asyncio.get_running_loop()
+    values.setdefault("content", b"{}")
+    return await transport.send(Request(url=URL, lane="one", **values), deadline=loop.time() + seconds)
+
+
+@contextlib.asynccontextmanager
+async def closing(transport: Any) -> Any:
+    """The transport, closed afterwards."""
+    try:
+        yield transport
+    finally:
+        await transport.aclose()
