@@ -151,6 +151,12 @@ async def said(transport: Any, seconds: float, **values: Any) -> Reply:
     return await transport.send(Request(url=URL, lane="one", **values), deadline=loop.time() + seconds)
 
 
+async def hung_up() -> None:
+    """Let a receiver that hangs up after its reply do so: a request that crosses that is lost."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
 @contextlib.asynccontextmanager
 async def closing(transport: Any) -> Any:
     """The transport, closed afterwards."""

@@ -16,7 +16,7 @@ from alarm_dispatch.exchange import Reply, Verdict
 
 pytest.importorskip("aiohttp", reason="the extra fast is not installed")
 
-from .in_memory import IN_MEMORY, Line, closing, said
+from .in_memory import IN_MEMORY, Line, closing, hung_up, said
 
 # A receiver that hangs up is waited for as long as it takes; the other one costs the whole time.
 _SECONDS = {True: 5.0, False: 0.2}
@@ -76,7 +76,22 @@ _LINES = st.sampled_from(
 )
 _TAIL = st.lists(_LINES | st.binary(max_size=6), max_size=8).map(b"".join)
 _HEADS = st.lists(_LINES, max_size=4).map(b"".join)
-_WIRE = _TAIL | st.builds(lambda head, rest: b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + rest, _HEADS, _TAIL)
+_CHUNKS = st.lists(st.sampled_from([b"3\r\nabc\r\n", b"1;x=y\r\na\r\n", b"A\r\n0123456789\r\n"]), max_size=3)
+_WHOLE = st.binary(max_size=4).map(
+    lambda body: b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+) | st.builds(
+    lambda chunks, trailers: (
+        b"HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n%b0\r\n%b\r\n" % (b"".join(chunks), trailers)
+    ),
+    _CHUNKS,
+    st.sampled_from([b"", b"x: y\r\n"]),
+)
+_WIRE = (
+    _WHOLE
+    | st.builds(bytes.__add__, _WHOLE, _TAIL)
+    | _TAIL
+    | st.builds(lambda head, rest: b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + rest, _HEADS, _TAIL)
+)
 
 
 @st.composite
@@ -96,6 +111,7 @@ def outcome(kind: str, said_by_receiver: list[bytes], *, hangs_up: bool) -> tupl
         good = ([_GOOD], False)
         async with closing(IN_MEMORY[kind](Line((said_by_receiver, hangs_up), good, good))) as transport:
             found = await _outcome(transport, _SECONDS[hangs_up])
+            await hung_up()
             following = await _outcome(transport, 5.0)
         assert following == (200, b"ok"), following
         return found
