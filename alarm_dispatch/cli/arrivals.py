@@ -41,10 +41,10 @@ def installed_formats() -> tuple[Format, ...]:
 
 @frozen(kw_only=True)
 class Arrival:
-    """A request, the step that answers it, and the formats it may be of."""
+    """A request, the step that answers it (or what it is called), and the formats it may be of."""
 
     request: ReceivedRequest
-    step: Step
+    step: Step | str
     formats: Sequence[Format]
 
     @property

@@ -9,6 +9,7 @@ from alarm_dispatch.shown import is_safe, printable
 
 __all__ = ["json_text", "printable", "printable_lines"]
 
+
 def printable_lines(text: str) -> str:
     """The same, but line breaks stay."""
     return "\n".join(map(printable, text.split("\n")))

@@ -53,6 +53,7 @@ LISTEN = _block(
     "listen --script 500,timeout,confirm",
     "listen --once --json",
     "listen --script 'json:{\"retCode\":1}' --then confirm",
+    "listen --hostile drips-head --times 1",
 )
 WORKER = _block(
     "worker --outbox alarms.db --groups groups.toml",

@@ -45,4 +45,5 @@ class HostileReceiver(ThreadedReceiver):
 
     def relent(self) -> None:
         """Do no more harm: meet all that comes with 200 and what confirms it."""
-        asyncio.run_coroutine_threadsafe(self._server.relent(), self._running()).result()
+        loop = self._running()
+        asyncio.run_coroutine_threadsafe(self._server.relent(), loop).result()

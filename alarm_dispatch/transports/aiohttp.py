@@ -121,13 +121,17 @@ class _Watched(ResponseHandler):
         if kept:
             super().data_received(kept)
 
+    def hang_up(self) -> None:
+        """Close at once: what is unsent would otherwise wait for a receiver that may never read it."""
+        if self.transport is not None:
+            self.transport.abort()
+
     def _give_up(self, error: TransportError) -> None:
         payload = self._payload
         self.set_exception(error)
         if payload is not None and not payload.is_eof():
             payload.set_exception(error)
-        if self.transport is not None:
-            self.transport.abort()
+        self.hang_up()
 
 
 class _Receiver(aiohttp.ClientRequest):
@@ -278,13 +282,14 @@ class AiohttpTransport:
             )
             connections.write(protocol, message, progress)
             reply, body = await protocol.read()
-            if protocol.unsent:
-                protocol.force_close()
-                check_whole(reply.code, sent_whole=False)
+            check_whole(reply.code, sent_whole=not protocol.unsent)
             content = await self._read(body, reply.code)
         except BaseException:
+            protocol.hang_up()
             connection.close()
             raise
+        if protocol.unsent:
+            protocol.hang_up()
         connection.release()
         return Reply(status_code=reply.code, headers=tuple(reply.headers.items()), content=content)
 

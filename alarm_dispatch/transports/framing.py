@@ -29,13 +29,16 @@ _LINE = _NAME + rb":" + _VALUE + rb"\r?\n(?:[ \t]" + _VALUE + rb"\r?\n)*+"
 _HEAD = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: " + _VALUE + rb")?\r?\n(?:" + _LINE + rb")*+\r?\n")
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _FRAMED_BY = re.compile(rb"\n(content-length|transfer-encoding):((?:[^\n]|\n[ \t])*+)")
-_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*+(?:;" + _VALUE + rb")?\r?\n")
+# RFC 9112, section 2.2, forgives a bare line feed in heads only.
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*+(?:;" + _VALUE + rb")?\r\n")
+_END_OF_CHUNK = b"\r\n"
 _TRAILER = re.compile(_LINE)
 _BLANK = (b"\r\n", b"\n")
 _BEGINNING = b"HTTP/1."
 _LONGEST_CHUNK_LINE = 1024
-# A chunk's framing is free when it is at most an eighth of the chunk.
-_FREE_FRAMING = 8
+# What a chunk costs beside its framing, and how many of its bytes pay for one: it is small ones that take
+# time and memory, and those of 300 bytes and more are free.
+_CHUNK_COSTS, _PAYING = 32, 8
 _MOST_DIGITS = 18
 _SWITCHING, _FIRST_FINAL = 101, 200
 _BODILESS = (204, 304)
@@ -206,11 +209,10 @@ class Framing:
                 raise _unknown(NO_REPLY)
             self._left = int(match[1], 16)
             self._expected = _AFTER if self._left else _TRAILERS
-            # Tiny chunks cost their receiver a hundred times their size.
-            self._charge(max(0, len(line) + 2 - self._left // _FREE_FRAMING))
+            self._charge(max(0, _CHUNK_COSTS + len(line) - self._left // _PAYING))
             return False
         if self._expected == _AFTER:
-            if line not in _BLANK:
+            if line != _END_OF_CHUNK:
                 raise _unknown(NO_REPLY)
             self._expected = _SIZE
             return False

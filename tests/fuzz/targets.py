@@ -38,8 +38,8 @@ def reply(data: bytes) -> None:
 
 
 async def _end(kind: str, pieces: list[bytes]) -> tuple[Any, ...]:
-    good = ([_GOOD], False)
-    async with closing(IN_MEMORY[kind](Line((pieces, True), good, good))) as transport:
+    line = Line((pieces, True), ([_GOOD], False))
+    async with closing(IN_MEMORY[kind](line)) as transport:
         failure: TransportError | None = None
         end: tuple[Any, ...] = ()
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -13,25 +14,28 @@ from alarm_dispatch.transports.httpx import HttpxTransport
 from alarm_dispatch.transports.streams import WatchedBackend
 
 URL = "http://receiver.example/"
+_TLS = ssl.create_default_context()  # never used; one for each would take most of the time
 
 
 class Line:
-    """What a receiver says on its connections: pieces of bytes for each, and whether it hangs up then."""
+    """What a receiver says to each request: pieces of bytes, and whether it hangs up then."""
 
     def __init__(self, *replies: tuple[list[bytes], bool]) -> None:
         self._replies = list(replies)
 
     def next(self) -> tuple[list[bytes], bool]:
-        """For the next connection."""
-        return self._replies.pop(0)
+        """To the next request."""
+        pieces, hangs_up = self._replies.pop(0)
+        return list(pieces), hangs_up
 
 
 class _Stream:
     """A connection as httpcore has it."""
 
-    def __init__(self, pieces: list[bytes], hangs_up: bool) -> None:
-        self._pieces, self._hangs_up = list(pieces), hangs_up
-        self._asked = False
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._pieces: list[bytes] = []
+        self._hangs_up = False
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's
         if self._pieces:
@@ -44,15 +48,14 @@ class _Stream:
         return b""
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's
-        self._asked = True
+        if buffer.startswith(b"POST "):
+            self._pieces, self._hangs_up = self._line.next()
 
     async def aclose(self) -> None:
         self._pieces, self._hangs_up = [], True
 
     def get_extra_info(self, info: str) -> Any:
-        if info != "is_readable":
-            return None
-        return self._asked and bool(self._pieces or self._hangs_up)
+        return bool(self._pieces or self._hangs_up) if info == "is_readable" else None
 
 
 class _Backend:
@@ -62,14 +65,14 @@ class _Backend:
         self._line = line
 
     async def connect_tcp(self, *_arguments: Any, **_options: Any) -> _Stream:
-        return _Stream(*self._line.next())
+        return _Stream(self._line)
 
 
 class HttpxInMemory(HttpxTransport):
     """With connections of a line."""
 
     def __init__(self, line: Line) -> None:
-        super().__init__()
+        super().__init__(tls=_TLS)
         self._line = line
 
     def _new_pool(self) -> Any:
@@ -81,13 +84,15 @@ class HttpxInMemory(HttpxTransport):
 class _Transport(asyncio.Transport):
     """A connection as asyncio has it: speaks when it is written to."""
 
-    def __init__(self, protocol: _Watched, pieces: list[bytes], hangs_up: bool) -> None:
+    def __init__(self, protocol: _Watched, line: Line) -> None:
         super().__init__()
-        self._protocol, self._pieces, self._hangs_up = protocol, list(pieces), hangs_up
-        self._closed = self._paused = False
+        self._protocol, self._line = protocol, line
+        self._pieces: list[bytes] = []
+        self._hangs_up = self._closed = self._paused = False
         protocol.connection_made(self)
 
     def write(self, data: Any) -> None:
+        self._pieces, self._hangs_up = self._line.next()
         asyncio.get_running_loop().call_soon(self._speak)
 
     def _speak(self) -> None:
@@ -126,7 +131,7 @@ class AiohttpInMemory(AiohttpTransport):
     """With connections of a line."""
 
     def __init__(self, line: Line) -> None:
-        super().__init__()
+        super().__init__(tls=_TLS)
         self._line = line
 
     async def send(self, request: Request, *, deadline: float) -> Reply:
@@ -134,7 +139,7 @@ class AiohttpInMemory(AiohttpTransport):
 
         async def create(*_arguments: Any) -> _Watched:
             protocol = _Watched(asyncio.get_running_loop())
-            _Transport(protocol, *self._line.next())
+            _Transport(protocol, self._line)
             return protocol
 
         connector._create_connection = create

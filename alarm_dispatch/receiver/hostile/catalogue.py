@@ -92,9 +92,9 @@ def _connections() -> Iterator[Hostility]:
         end=End.CLOSE,
     )  # fmt: skip
     yield _one(
-        "early-yes", "answers 200 to the first byte, and closes", (_CONFIRMED, _UNKNOWN),
+        "early-yes", "answers 200 to the first byte, and reads no more", (_CONFIRMED, _UNKNOWN),
         "a request that was sent whole is confirmed; for one that was not, the yes counts for nothing",
-        stage=Stage.FIRST_BYTE, first=_OK + b"Content-Length: 0\r\nConnection: close\r\n\r\n", end=End.CLOSE,
+        stage=Stage.FIRST_BYTE, first=_OK + b"Content-Length: 0\r\nConnection: close\r\n\r\n", end=End.IGNORE,
     )  # fmt: skip
     yield _one(
         "second-reply", "answers 500, and 200 right behind it, to nobody's request", _REJECTED,
