@@ -152,8 +152,8 @@ IN_MEMORY: dict[str, Callable[[Line], Any]] = {"httpx": HttpxInMemory, "aiohttp"
 async def said(transport: Any, seconds: float, **values: Any) -> Reply:
     """The reply to one request."""
     loop = asyncio.get_running_loop()
-    values.setdefault("content", b"{}")
-    return await transport.send(Request(url=URL, lane="one", **values), deadline=loop.time() + seconds)
+    values = {"url": URL, "content": b"{}", "lane": "one", **values}
+    return await transport.send(Request(**values), deadline=loop.time() + seconds)
 
 
 async def hung_up() -> None:

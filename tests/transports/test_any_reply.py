@@ -17,8 +17,10 @@ from alarm_dispatch.testing import VirtualClock
 pytest.importorskip("aiohttp", reason="the extra fast is not installed")
 
 from .in_memory import IN_MEMORY, Line, closing, hung_up, said
+from .loopback import serving
 
 _SECONDS = 5.0
+_LATE = 0.2
 _GOOD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 _LINES = st.sampled_from(
@@ -116,14 +118,14 @@ def outcome(kind: str, said_by_receiver: list[bytes], *, hangs_up: bool) -> tupl
     return VirtualClock().run(main())
 
 
-async def _outcome(transport: Any, seconds: float) -> tuple[Any, ...]:
+async def _outcome(transport: Any, seconds: float, **values: Any) -> tuple[Any, ...]:
     started = asyncio.get_running_loop().time()
     failure: TransportError | None = None
     try:
-        reply: Reply = await said(transport, seconds)
+        reply: Reply = await said(transport, seconds, **values)
     except TransportError as error:
         failure = error
-    assert asyncio.get_running_loop().time() - started <= seconds
+    assert asyncio.get_running_loop().time() - started <= seconds + _LATE
     if failure is None:
         return reply.status_code, reply.content
     assert failure.reason.isprintable()
@@ -142,3 +144,34 @@ def test_any_bytes_come_to_the_same_end_over_both_parsers(said_by_receiver, hang
 
     assert one == other
     assert len(one) == 2 or one == (Verdict.UNKNOWN,)
+
+
+@pytest.mark.parametrize("step", [1, 1_000_000])
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(wire=_WIRE.filter(lambda wire: len(wire) < 20_000))
+def test_any_bytes_over_sockets(http, step, wire):
+    """A few of them as they come in life: a verdict by the deadline, and the next request works."""
+    turns: list[bytes] = [wire, _GOOD]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            await reader.readexactly(2)
+            said_now = turns.pop(0)
+            for at in range(0, len(said_now), max(step, len(said_now) // 20)):
+                writer.write(said_now[at : at + max(step, len(said_now) // 20)])
+                await writer.drain()
+            if not turns:
+                return
+            writer.write_eof()
+
+    async def main() -> list[tuple[Any, ...]]:
+        async with serving(answer) as port, closing(http()) as transport:
+            url = f"http://127.0.0.1:{port}/"
+            first = await _outcome(transport, 5.0, url=url)
+            await asyncio.sleep(0.02)  # a request that crosses the receiver's hanging up is lost
+            return [first, await _outcome(transport, 5.0, url=url)]
+
+    first, following = asyncio.run(main())
+
+    assert len(first) == 2 or first == (Verdict.UNKNOWN,)
+    assert following == (200, b"ok")
