@@ -33,6 +33,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from alarm_dispatch.shown import shown
 from alarm_dispatch.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -69,6 +70,9 @@ __all__ = [
     "WrongThreadError",
 ]
 
+# Of what a configuration error tells; the longest list of allowed keys has 300 characters.
+_LONGEST_PATH, _LONGEST_MESSAGE, _MOST_PROBLEMS = 300, 1_000, 50
+
 
 class AlarmDispatchError(Exception):
     """The root: every exception of this package is one."""
@@ -91,13 +95,20 @@ class InvalidFieldError(AlarmDispatchError, ValueError):
 
 
 class ConfigurationError(AlarmDispatchError, ValueError):
-    """A mapping or file that cannot be loaded; ``problems`` holds every ``(path, message)`` at once."""
+    """A mapping or file that cannot be loaded; ``problems`` holds every ``(path, message)`` at once.
+
+    All of it may be written by anybody, so control characters are escaped, and what is long is cut.
+    """
 
     def __init__(self, source: str, problems: Iterable[tuple[str, str]]) -> None:
-        self.source = source
-        self.problems: tuple[tuple[str, str], ...] = tuple(problems)
-        lines = "\n".join(f"  {path}: {message}" for path, message in self.problems)
-        super().__init__(f"{source} cannot be loaded:\n{lines}")
+        self.source = shown(source, _LONGEST_PATH)
+        self.problems: tuple[tuple[str, str], ...] = tuple(
+            (shown(path, _LONGEST_PATH), shown(message, _LONGEST_MESSAGE)) for path, message in problems
+        )
+        lines = [f"  {path}: {message}" for path, message in self.problems[:_MOST_PROBLEMS]]
+        if len(self.problems) > _MOST_PROBLEMS:
+            lines.append(f"  and {len(self.problems) - _MOST_PROBLEMS} more")
+        super().__init__("\n".join([f"{self.source} cannot be loaded:", *lines]))
 
     def __reduce__(self) -> tuple[type[ConfigurationError], tuple[str, tuple[tuple[str, str], ...]]]:
         return type(self), (self.source, self.problems)
@@ -178,8 +189,7 @@ class ParseError(AlarmDispatchError, ValueError):
 class TransportError(AlarmDispatchError):
     """What a transport raises when a request got no whole reply.
 
-    ``verdict`` is ``unreachable`` when nothing was sent, ``unknown`` when the request may have arrived,
-    ``refused`` when a rule of our own forbade it.
+    ``verdict``: ``unreachable`` (nothing was sent), ``unknown`` (it may have arrived), ``refused`` (by our rule).
     """
 
     def __init__(self, verdict: Verdict, reason: str) -> None:
@@ -196,9 +206,8 @@ class TransportError(AlarmDispatchError):
 class EgressRefusedError(TransportError):
     """The egress policy forbids this URL, or an address that its host leads to; nothing was sent.
 
-    ``rule`` is a short and stable text ("link-local", "host not allowed"), ``url`` the redacted URL.
-    ``address`` is the address that was refused where the policy tells addresses, else None: to whoever typed
-    the URL in it would tell what is inside the network.  ``hint`` says what can be done, where something can.
+    ``rule`` is a short and stable text ("link-local", "host not allowed"), ``url`` the redacted URL, ``hint``
+    what can be done, if anything.  ``address`` is the refused one where the policy tells addresses, else None.
     """
 
     def __init__(self, rule: str, url: str, address: str | None = None, hint: str = "") -> None:
@@ -215,7 +224,7 @@ class EgressRefusedError(TransportError):
 
 
 class SigningError(AlarmDispatchError):
-    """A request could not be signed, so it was not sent; the text tells why and holds no key."""
+    """A request could not be signed and was not sent; the text holds no key."""
 
 
 class SignatureRefusedError(AlarmDispatchError, ValueError):
@@ -236,8 +245,7 @@ class SignatureRefusedError(AlarmDispatchError, ValueError):
 class ForeignError(AlarmDispatchError):
     """What somebody else's code raised (a format, a confirmation, a hook), without the secrets it told.
 
-    It stands for the exception itself where that, or one of its causes, shows a callback's URL, header or
-    key.  ``kind`` is the name of its class, ``text`` its masked text.
+    It stands for one that shows, itself or by its causes, a URL, header or key.  ``kind`` names its class.
     """
 
     def __init__(self, kind: str, text: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
 from alarm_dispatch.errors import ForeignError
+from alarm_dispatch.shown import shown
 
 __all__ = [
     "MASK",
@@ -40,6 +41,7 @@ _CREDENTIALS = re.compile(
 # Shorter values ("1", "json") are no secrets, and masking them would garble every text.
 _LEAST_SECRET = 5
 _MOST_SHOWN = 200
+_MOST_DESCRIBED = 2_000
 _CUT = "…"
 # Also as it looks when it was escaped with the rest.
 _CUT_IN_TEXT = re.compile(r"(…|\\u2026)")
@@ -178,7 +180,14 @@ def presentable(text: str, url: str, headers: tuple[tuple[str, str], ...], also:
 
 
 def described(error: BaseException) -> str:
-    """The error's kind and text, and its kind alone where it has no text to tell."""
+    """The error's kind and text, and its kind alone where it has no text to tell.
+
+    It may quote what a receiver sent, so it is escaped and cut.
+    """
+    return shown(_said(error), _MOST_DESCRIBED)
+
+
+def _said(error: BaseException) -> str:
     try:
         return f"{type(error).__name__}: {error}"
     except Exception:  # noqa: BLE001 - it is somebody else's, and broken
@@ -194,8 +203,9 @@ def shown_error(error: BaseException, secrets: Collection[str] = ()) -> BaseExce
     if all(masked(text, secrets) == text for text in _texts(error, set())):
         return error
     kind = type(error).__name__
-    text = masked(described(error).removeprefix(f"{kind}: "), secrets)
-    return ForeignError(kind, text).with_traceback(error.__traceback__)
+    # Masked before it is escaped and cut, as neither may hide a secret.
+    text = masked(_said(error).removeprefix(f"{kind}: "), secrets)
+    return ForeignError(kind, shown(text, _MOST_DESCRIBED)).with_traceback(error.__traceback__)
 
 
 def _texts(error: BaseException | None, seen: set[int]) -> Iterator[str]:
@@ -203,7 +213,7 @@ def _texts(error: BaseException | None, seen: set[int]) -> Iterator[str]:
     if error is None or id(error) in seen:
         return
     seen.add(id(error))
-    yield described(error)
+    yield _said(error)
     try:
         yield repr(error)
     except Exception:  # noqa: BLE001 - as above

@@ -7,16 +7,19 @@ from typing import Any
 import click
 
 from alarm_dispatch.cli import demo, examples, formats, listen, many, render, send, verify
+from alarm_dispatch.cli import hostile as hostile_receiver
 from alarm_dispatch.cli.errors import CommandError
 from alarm_dispatch.cli.inputs import Destination, RuleOptions
 from alarm_dispatch.cli.kept import outbox_group, worker_command
 from alarm_dispatch.cli.options import CommandLine, as_json, egress_option, leave, together, transport_option
 from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.formats import Dialect
+from alarm_dispatch.receiver.hostile import CATALOGUE
 
 __all__ = ["command_line"]
 
 _LAST_PORT = 65_535
+_LOOPBACK = "127.0.0.1"
 
 _dialect = click.option(
     "--dialect",
@@ -182,7 +185,7 @@ def _verify(egress: EgressPolicy, as_json: bool, **destination: Any) -> int:
 
 
 @command_line.command("listen", epilog=examples.LISTEN)
-@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option("--host", default=_LOOPBACK, show_default=True, help="A loopback address.")
 @click.option(
     "--port", type=click.IntRange(0, _LAST_PORT), default=0, help="0, the default, is any free one."
 )
@@ -200,12 +203,27 @@ def _verify(egress: EgressPolicy, as_json: bool, **destination: Any) -> int:
     help="Tell whether the signature of Standard Webhooks holds, by whsec_… or whpk_…, openly or as env:NAME "
     "or file:PATH; may be given again.",
 )
+@click.option("--hostile", type=click.Choice(list(CATALOGUE)), metavar="KIND", help="Do harm instead.")
+@click.option("--times", type=click.IntRange(min=1), metavar="N", help="With --hostile: confirm after N.")
 @as_json
-def _listen(once: bool, count: int | None, **given: Any) -> int:
+def _listen(once: bool, count: int | None, hostile: str | None, times: int | None, **given: Any) -> int:
     """Receive callbacks on this machine and print what arrives.
 
     A script's answers are: a status (500), a status with a JSON body (200:{"ok":true}), json:{…}, confirm,
     timeout, reset, close, early, garbage, drip, huge, informational, redirect, and delay:SECONDS:ANSWER.
     Each path plays it from its start.
+
+    With --hostile no script is played: a receiver that drips its answer, sends a gigabyte, stalls the TLS
+    handshake or does whatever else KIND says.  A wrong KIND gets a list of all.
     """
+    if hostile is not None:
+        port, as_json = given["port"], given["as_json"]
+        usual = {"host": _LOOPBACK, "script": "confirm", "then": None, "verify_keys": ()}
+        if given != {**usual, "port": port, "as_json": as_json}:
+            raise CommandError("--hostile does not go with --host, --script, --then or --verify-key")
+        if count is not None or once:
+            raise CommandError("--hostile ends with Ctrl-C, not with --count or --once")
+        return hostile_receiver.run(hostile, port=port, times=times, as_json=as_json)
+    if times is not None:
+        raise CommandError("--times goes with --hostile")
     return listen.run(count=1 if once else count, **given)

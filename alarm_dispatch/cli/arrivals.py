@@ -54,10 +54,10 @@ def installed_formats() -> tuple[Format, ...]:
 
 @frozen(kw_only=True)
 class Arrival:
-    """A request, the step that answers it, the formats it may be of, and what verifies its signature."""
+    """A request, the step that answers it (or what it is called), its formats, and what verifies it."""
 
     request: ReceivedRequest
-    step: Step
+    step: Step | str
     formats: Sequence[Format]
     verifier: StandardWebhooksVerifier | None = None
 

@@ -55,6 +55,7 @@ LISTEN = _block(
     "listen --once --json",
     "listen --port 8080 --verify-key file:key.txt",
     "listen --script 'json:{\"retCode\":1}' --then confirm",
+    "listen --hostile drips-head --times 1",
 )
 WORKER = _block(
     "worker --outbox alarms.db --groups groups.toml",

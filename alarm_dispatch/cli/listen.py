@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 
 from alarm_dispatch.cli.arrivals import Arrival, installed_formats
 from alarm_dispatch.cli.errors import CommandError
@@ -13,7 +12,7 @@ from alarm_dispatch.cli.screen import Screen, print_json
 from alarm_dispatch.receiver import LoopbackServer, ReceivedRequest, Script, Step
 from alarm_dispatch.signing import StandardWebhooksVerifier
 
-__all__ = ["run"]
+__all__ = ["run", "show"]
 
 
 def run(
@@ -59,10 +58,10 @@ async def _listen(
     try:
         # With --json every line of standard output is a request.
         _introduce(Screen(error=as_json), server, script)
-        show = functools.partial(_show, Screen(), as_json=as_json)
+        screen = Screen()
         seen = 0
         while count is None or seen < count:
-            show(await arrivals.get())
+            show(screen, await arrivals.get(), as_json=as_json)
             seen += 1
         for _ in range(seen):
             await answered.acquire()
@@ -76,7 +75,8 @@ def _introduce(screen: Screen, server: LoopbackServer, script: Script) -> None:
     screen.paragraph(f"Each path plays the script from its start: {script}{then}. Ctrl-C ends.")
 
 
-def _show(screen: Screen, arrival: Arrival, *, as_json: bool) -> None:
+def show(screen: Screen, arrival: Arrival, *, as_json: bool) -> None:
+    """Print a request, for people or as a line of JSON."""
     if as_json:
         print_json(arrival.document(), indent=None)
     else:

@@ -14,6 +14,7 @@ from typing import Self
 from attrs import define, field
 
 from alarm_dispatch.errors import InvalidFieldError
+from alarm_dispatch.receiver.accepting import stop_accepting
 from alarm_dispatch.receiver.connection import Connection, Headers
 from alarm_dispatch.receiver.playback import Playback
 from alarm_dispatch.receiver.received import ReceivedRequest
@@ -21,27 +22,12 @@ from alarm_dispatch.receiver.script import ScriptLike, Step, StepKind
 
 __all__ = ["LoopbackServer"]
 
-# Seconds that connections get to be made, when it stops; it takes asyncio three turns of the loop.
-_ACCEPTING = 1.0
 _BACKLOG = 1_024
 _ONLY_IN_MEMORY = frozenset({StepKind.REFUSED, StepKind.UNREACHABLE})
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def _accepting() -> list[asyncio.Task[object]]:
-    """What asyncio does between accepting a connection and telling of it.
-
-    A server that is closed meanwhile leaves that connection open, and nobody knows it: its transport fails
-    when it attaches itself to the server.
-    """
-    return [
-        task
-        for task in asyncio.all_tasks()
-        if getattr(task.get_coro(), "__qualname__", "") == "BaseSelectorEventLoop._accept_connection2"
-    ]
 
 
 def _check_host(_server: object, _attribute: object, value: str) -> None:
@@ -121,13 +107,7 @@ class LoopbackServer:
         server, self._server = self._server, None
         if server is None:
             return
-        loop = asyncio.get_running_loop()
-        if isinstance(loop, asyncio.SelectorEventLoop):  # others make connections as they accept them
-            for listening in server.sockets:
-                loop.remove_reader(listening.fileno())
-            if accepting := _accepting():
-                await asyncio.wait(accepting, timeout=_ACCEPTING)
-        server.close()
+        await stop_accepting(server)
         for connection in self._open.values():
             connection.abort()
         tasks = list(self._open)

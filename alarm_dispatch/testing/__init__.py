@@ -1,4 +1,4 @@
-"""What users test with: receivers that answer by a script, a virtual clock, an outbox in memory."""
+"""What users test with: receivers by a script or hostile ones, a virtual clock, an outbox in memory."""
 
 from __future__ import annotations
 
@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from alarm_dispatch.testing.clock import VirtualClock
+    from alarm_dispatch.testing.hostile import HostileReceiver
     from alarm_dispatch.testing.outbox import MemoryOutbox
     from alarm_dispatch.testing.receivers import LoopbackReceiver, MemoryReceiver, ScriptedReceiver
 
-__all__ = ["LoopbackReceiver", "MemoryOutbox", "MemoryReceiver", "ScriptedReceiver", "VirtualClock"]
+__all__ = [
+    "HostileReceiver",
+    "LoopbackReceiver",
+    "MemoryOutbox",
+    "MemoryReceiver",
+    "ScriptedReceiver",
+    "VirtualClock",
+]
 
 _HOMES = {
+    "HostileReceiver": "alarm_dispatch.testing.hostile",
     "LoopbackReceiver": "alarm_dispatch.testing.receivers",
     "MemoryOutbox": "alarm_dispatch.testing.outbox",
     "MemoryReceiver": "alarm_dispatch.testing.receivers",

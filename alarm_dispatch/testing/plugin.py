@@ -1,4 +1,4 @@
-"""The pytest plugin: fixtures for a virtual clock and for scripted receivers."""
+"""The pytest plugin: fixtures for a virtual clock, for scripted receivers and hostile ones."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pytest
 
 if TYPE_CHECKING:
     from alarm_dispatch.testing.clock import VirtualClock
+    from alarm_dispatch.testing.hostile import HostileReceiver
     from alarm_dispatch.testing.receivers import LoopbackReceiver, MemoryReceiver
 
-__all__ = ["loopback_receiver", "memory_receiver", "virtual_clock"]
+__all__ = ["hostile_receiver", "loopback_receiver", "memory_receiver", "virtual_clock"]
 
 # The imports stand inside the fixtures: pytest loads this file in every run of everybody who has the
 # package installed, and before a coverage measurement begins.
@@ -43,5 +44,18 @@ def loopback_receiver() -> Iterator[Callable[..., LoopbackReceiver]]:
 
         def make(*arguments: Any, **options: Any) -> LoopbackReceiver:
             return opened.enter_context(LoopbackReceiver(*arguments, **options))
+
+        yield make
+
+
+@pytest.fixture
+def hostile_receiver() -> Iterator[Callable[..., HostileReceiver]]:
+    """Makes receivers that do harm until the test ends: ``hostile_receiver("drips-head")``."""
+    from alarm_dispatch.testing.hostile import HostileReceiver  # noqa: PLC0415
+
+    with contextlib.ExitStack() as opened:
+
+        def make(*arguments: Any, **options: Any) -> HostileReceiver:
+            return opened.enter_context(HostileReceiver(*arguments, **options))
 
         yield make

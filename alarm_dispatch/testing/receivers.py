@@ -16,7 +16,7 @@ from alarm_dispatch.receiver.script import ScriptLike
 from alarm_dispatch.receiver.server import LoopbackServer
 from alarm_dispatch.transports.memory import CarriedRequest, Handler, MemoryTransport
 
-__all__ = ["LoopbackReceiver", "MemoryReceiver", "ScriptedReceiver"]
+__all__ = ["LoopbackReceiver", "MemoryReceiver", "ScriptedReceiver", "ThreadedReceiver"]
 
 _MICROSECOND = 6
 
@@ -126,26 +126,23 @@ def _as_received(carried: CarriedRequest) -> ReceivedRequest:
     )
 
 
-class LoopbackReceiver:
-    """A receiver on the loopback interface, with an event loop in a thread of its own.
+class _Server(Protocol):
+    """What a receiver needs of a server."""
 
-    ``with LoopbackReceiver("500,timeout,200") as receiver:`` listens at ``receiver.url``; what it received
-    can still be read afterwards.  The arguments are those of
-    :class:`~alarm_dispatch.receiver.LoopbackServer`.
-    """
+    @property
+    def url(self) -> str: ...
+    @property
+    def requests(self) -> tuple[ReceivedRequest, ...]: ...
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    async def wait_for(self, count: int, timeout: float) -> tuple[ReceivedRequest, ...]: ...  # noqa: ASYNC109
 
-    def __init__(
-        self,
-        script: ScriptLike = "confirm",
-        *,
-        scripts: Mapping[str, ScriptLike] | None = None,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        ssl_context: SSLContext | None = None,
-    ) -> None:
-        self._server = LoopbackServer(
-            script, scripts=scripts or {}, host=host, port=port, ssl_context=ssl_context
-        )
+
+class ThreadedReceiver:
+    """A server on the loopback interface, with an event loop in a thread of its own."""
+
+    def __init__(self, server: _Server) -> None:
+        self._server = server
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -200,10 +197,36 @@ class LoopbackReceiver:
 
     def wait_for(self, count: int, timeout: float) -> tuple[ReceivedRequest, ...]:
         """Block until there were ``count`` requests; TimeoutError after ``timeout`` seconds."""
+        loop = self._running()
+        return asyncio.run_coroutine_threadsafe(self._server.wait_for(count, timeout), loop).result()
+
+    def _running(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
             raise RuntimeError("the receiver does not listen")
-        return asyncio.run_coroutine_threadsafe(self._server.wait_for(count, timeout), self._loop).result()
+        return self._loop
 
     def assert_arrivals(self, expected: Sequence[float], *, within: float = 0.5) -> None:
         """AssertionError unless the requests came at these seconds, give or take ``within``."""
         _assert_arrivals(self.arrivals, expected, within)
+
+
+class LoopbackReceiver(ThreadedReceiver):
+    """A receiver on the loopback interface, with an event loop in a thread of its own.
+
+    ``with LoopbackReceiver("500,timeout,200") as receiver:`` listens at ``receiver.url``; what it received
+    can still be read afterwards.  The arguments are those of
+    :class:`~alarm_dispatch.receiver.LoopbackServer`.
+    """
+
+    def __init__(
+        self,
+        script: ScriptLike = "confirm",
+        *,
+        scripts: Mapping[str, ScriptLike] | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        ssl_context: SSLContext | None = None,
+    ) -> None:
+        super().__init__(
+            LoopbackServer(script, scripts=scripts or {}, host=host, port=port, ssl_context=ssl_context)
+        )

@@ -7,25 +7,32 @@ import functools
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from alarm_dispatch.egress import EgressPolicy
-from alarm_dispatch.errors import InvalidFieldError, TransportError
+from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Reply, Request
 from alarm_dispatch.foreign_logs import Carrying
 from alarm_dispatch.http_values import HeaderValue
 from alarm_dispatch.secret import Secret
 from alarm_dispatch.transports import settings
 from alarm_dispatch.transports.auth import Auth
-from alarm_dispatch.transports.deadline import Deadlines
+from alarm_dispatch.transports.connections import Connections
+from alarm_dispatch.transports.framing import MAX_HEAD_BYTES, NO_REPLY, check_head
 from alarm_dispatch.transports.gate import Gate, check_own_client, check_proxied, refuse
 from alarm_dispatch.transports.pools import PerLoop
-from alarm_dispatch.transports.reasons import Progress, in_plain_words, reply_too_long
+from alarm_dispatch.transports.reasons import (
+    Progress,
+    check_whole,
+    in_plain_words,
+    reply_too_long,
+    spoke_unasked,
+)
 from alarm_dispatch.transports.settings import DEFAULT_MAX_REPLY_BYTES, Headers
 from alarm_dispatch.transports.tls import ClientCert, make_tls
+from alarm_dispatch.transports.watched import WatchedProtocol
 from alarm_dispatch.transports.wire import RequestWriter
-from alarm_dispatch.transports.writes import Writes
 
 try:
     import aiohttp
@@ -48,16 +55,13 @@ _KEEPALIVE = 30.0
 # Seconds that an address is kept.  Not 0: without it each request to a receiver whose name lookup hangs
 # would take one more of the few threads that look names up, until no other receiver's name is found.
 _ADDRESS_KEPT = 5
-_MAX_RECEIVERS = 4096
-_MAX_POLICIES = 1024  # each has a connector of 3 KB
 _MAX_TRIES = 3
-_INTERIM = frozenset({100, *range(102, 200)})  # 101 is the last that is said on a connection
 _WORDS = {
     aiohttp.InvalidURL: "the URL cannot be requested",
     aiohttp.ServerDisconnectedError: "the connection was closed without a whole reply",
     aiohttp.ClientPayloadError: "the reply's body broke off",
-    aiohttp.ClientResponseError: "what came is not an HTTP reply",
-    HttpProcessingError: "what came is not an HTTP reply",
+    aiohttp.ClientResponseError: NO_REPLY,
+    HttpProcessingError: NO_REPLY,
 }
 _FOREIGN = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
 
@@ -111,7 +115,29 @@ class _GatedConnector(aiohttp.TCPConnector):
             # aiohttp asks no resolver for an address that stands in the URL.
             socket_factory=None if proxied else gate.socket,
         )
+        made: Any = functools.partial(_Protocol, asyncio.get_running_loop())
+        self._factory = made  # aiohttp has no public way
         self.in_flight = 0
+
+    async def idle(self, receiver: _Receiver) -> tuple[Connection, _Protocol]:
+        """A connection on which nothing is under way."""
+        for _ in range(_MAX_TRIES):
+            connection = await self.connect(receiver, [], _NO_TIMEOUT)
+            protocol: Any = connection.protocol
+            # What a receiver said before it was asked must not be taken for its reply.
+            if protocol is not None and not protocol.should_close:
+                protocol.watch()
+                return connection, protocol
+            connection.close()
+        raise spoke_unasked()
+
+    def disown(self) -> None:
+        """Keep the finalizer from closing what belongs to a parent process."""
+        self._closed = True
+
+
+class _Protocol(WatchedProtocol, ResponseHandler):
+    """aiohttp's half of a connection, behind ours."""
 
 
 class _Receiver(aiohttp.ClientRequest):
@@ -133,54 +159,7 @@ class _Receiver(aiohttp.ClientRequest):
         return self._key
 
 
-class _Connections:
-    """The connections of one event loop."""
-
-    def __init__(self, receiver: Callable[[str, str, _GatedConnector], _Receiver], *, proxied: bool) -> None:
-        self.connectors: dict[EgressPolicy, _GatedConnector] = {}
-        self.receiver = functools.lru_cache(_MAX_RECEIVERS)(self._new_receiver)
-        self._make = receiver
-        self._proxied = proxied
-        self._closing: set[asyncio.Task[None]] = set()
-        self.deadlines = Deadlines()
-        self.writes = Writes()
-
-    def _new_receiver(self, lane: str, url: str, policy: EgressPolicy) -> _Receiver:
-        connector = self.connectors.get(policy)
-        if connector is None:
-            if len(self.connectors) >= _MAX_POLICIES:
-                self._close_idle()
-            connector = self.connectors[policy] = _GatedConnector(policy, proxied=self._proxied)
-        return self._make(lane, url, connector)
-
-    def _close_idle(self) -> None:
-        """Let go of what policies leave behind that are made, and used for a while, again and again."""
-        self.receiver.cache_clear()
-        for policy, connector in list(self.connectors.items()):
-            if not connector.in_flight:
-                closing = asyncio.create_task(self.connectors.pop(policy).close())
-                self._closing.add(closing)
-                closing.add_done_callback(self._closing.discard)
-
-    async def close(self) -> None:
-        """Close all connections."""
-        await asyncio.gather(*self._closing, *(each.close() for each in self.connectors.values()))
-
-    async def connect(self, receiver: _Receiver) -> tuple[Connection, ResponseHandler]:
-        """A connection on which nothing is under way."""
-        for _ in range(_MAX_TRIES):
-            connection = await receiver.connector.connect(receiver, [], _NO_TIMEOUT)
-            protocol = connection.protocol
-            # What a receiver said before it was asked must not be taken for its reply.
-            if protocol is not None and not protocol.should_close:
-                return connection, protocol
-            connection.close()
-        raise _spoke_unasked()
-
-    def disown(self) -> None:
-        """Keep the connectors' finalizers from closing what belongs to a parent process."""
-        for connector in self.connectors.values():
-            connector._closed = True
+_All = Connections[_GatedConnector, _Receiver]
 
 
 class AiohttpTransport:
@@ -236,7 +215,7 @@ class AiohttpTransport:
         self._headers = settings.general_headers("AiohttpTransport", headers, auth)
         self.secrets = settings.secret_texts(self._headers, proxy)
         self._max_reply_bytes = settings.checked_cap("AiohttpTransport", max_reply_bytes)
-        self._connections = PerLoop(self._new_connections, _Connections.disown)
+        self._connections = PerLoop(self._new_connections, Connections.disown)
 
     async def send(self, request: Request, *, deadline: float) -> Reply:
         """Carry one request; see :class:`~alarm_dispatch.exchange.Transport`."""
@@ -253,27 +232,33 @@ class AiohttpTransport:
             refuse(request, error)
             raise progress.failed_by(error, _told(error), request, self.secrets)  # noqa: B904
 
-    async def _exchange(self, connections: _Connections, request: Request, progress: Progress) -> Reply:
+    async def _exchange(self, connections: _All, request: Request, progress: Progress) -> Reply:
         if self._proxy is not None:
             check_proxied(request)
         receiver = connections.receiver(request.lane, request.url, request.egress)
         message = receiver.writer.write(request)
         receiver.connector.in_flight += 1
         try:
-            connection, protocol = await connections.connect(receiver)
+            connection, protocol = await receiver.connector.idle(receiver)
             try:
                 protocol.set_response_params(
-                    skip_payload=request.method == "HEAD", read_until_eof=True, auto_decompress=False
+                    skip_payload=request.method == "HEAD",
+                    read_until_eof=True,
+                    auto_decompress=False,
+                    # What counts is what all transports have in common.
+                    max_line_size=MAX_HEAD_BYTES,
+                    max_field_size=MAX_HEAD_BYTES,
                 )
                 connections.writes.soon(protocol, message, progress)
                 reply, body = await protocol.read()
-                _check_asked(progress)
-                while reply.code in _INTERIM:
-                    reply, body = await protocol.read()
+                check_whole(reply.code, sent_whole=not protocol.unsent)
                 content = await self._read(body, reply.code)
             except BaseException:
+                protocol.hang_up()
                 connection.close()
                 raise
+            if protocol.unsent:
+                protocol.hang_up()
             connection.release()
         finally:
             receiver.connector.in_flight -= 1
@@ -290,6 +275,7 @@ class AiohttpTransport:
             allow_redirects=False,
             auto_decompress=False,
         ) as response:
+            check_head(tuple(response.headers.items()))
             content = await self._read(response.content, response.status)
         return Reply(status_code=response.status, headers=tuple(response.headers.items()), content=content)
 
@@ -305,8 +291,9 @@ class AiohttpTransport:
             raise reply_too_long(status_code, self._max_reply_bytes)
         return content
 
-    def _new_connections(self) -> _Connections:
-        return _Connections(self._new_receiver, proxied=self._proxy is not None)
+    def _new_connections(self) -> _All:
+        connector = functools.partial(_GatedConnector, proxied=self._proxy is not None)
+        return Connections(connector, self._new_receiver)
 
     def _new_receiver(self, lane: str, url: str, connector: _GatedConnector) -> _Receiver:
         where, proxy = URL(url), self._proxy
@@ -323,15 +310,6 @@ class AiohttpTransport:
         connections = self._connections.pop()
         if connections is not None:
             await connections.close()
-
-
-def _check_asked(progress: Progress) -> None:
-    if not progress.sent:
-        raise _spoke_unasked()
-
-
-def _spoke_unasked() -> TransportError:
-    return Progress().failed("the receiver closed its connections, or spoke, before it was asked")
 
 
 def _told(error: Exception) -> str:

@@ -10,6 +10,7 @@ import httpcore
 
 from alarm_dispatch.transports.eyeballs import first_connected
 from alarm_dispatch.transports.gate import Gate
+from alarm_dispatch.transports.streams import WatchedBackend
 
 __all__ = ["GatedNetwork", "Pool", "new_pool"]
 
@@ -58,16 +59,19 @@ def new_pool(
     ``proxy`` is an HTTP proxy's URL and the headers for it.  Connections to that pass no gate: where it is,
     its operator said.
     """
+    network: Any
     if proxy is None:
+        network = WatchedBackend(GatedNetwork(gate))
         return httpcore.AsyncConnectionPool(
             ssl_context=tls,
             http2=http2,
             max_connections=connections,
             max_keepalive_connections=kept,
             keepalive_expiry=kept_for,
-            network_backend=GatedNetwork(gate),
+            network_backend=network,
         )
     url, headers = proxy
+    network = WatchedBackend(httpcore.AnyIOBackend())
     return httpcore.AsyncHTTPProxy(
         url,
         proxy_headers=list(headers),
@@ -76,4 +80,5 @@ def new_pool(
         max_connections=connections,
         max_keepalive_connections=kept,
         keepalive_expiry=kept_for,
+        network_backend=network,
     )

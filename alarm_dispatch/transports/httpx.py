@@ -17,10 +17,11 @@ from alarm_dispatch.http_values import HeaderValue
 from alarm_dispatch.secret import Secret
 from alarm_dispatch.transports.auth import Auth
 from alarm_dispatch.transports.deadline import Deadlines
+from alarm_dispatch.transports.framing import check_head
 from alarm_dispatch.transports.gate import Gate, check_own_client, check_proxied, refuse
 from alarm_dispatch.transports.httpcore import Pool, new_pool
 from alarm_dispatch.transports.pools import LanePools, PerLoop
-from alarm_dispatch.transports.reasons import Progress, in_plain_words, reply_too_long
+from alarm_dispatch.transports.reasons import Progress, check_whole, in_plain_words, reply_too_long
 from alarm_dispatch.transports.settings import (
     DEFAULT_MAX_REPLY_BYTES,
     Headers,
@@ -65,6 +66,7 @@ class _Body(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         self._progress.sent = True
         yield self._content
+        self._progress.whole = True
 
 
 class _Carrier(httpx.AsyncHTTPTransport):
@@ -148,7 +150,7 @@ class HttpxTransport:
         progress = Progress()
         try:
             with Carrying(request, self), self._deadlines.get().until(deadline):
-                return await self._exchange(request, _Body(request.content, progress))
+                return await self._exchange(request, _Body(request.content, progress), progress)
         except TimeoutError as error:
             if error.errno is not None:
                 raise progress.failed_by(error, in_plain_words(error), request, self.secrets)  # noqa: B904
@@ -159,7 +161,7 @@ class HttpxTransport:
                 progress.sent = False
             raise progress.failed_by(error, in_plain_words(error), request, self.secrets)  # noqa: B904
 
-    async def _exchange(self, request: Request, body: _Body) -> Reply:
+    async def _exchange(self, request: Request, body: _Body, progress: Progress) -> Reply:
         headers = list(complete(request.headers, self._headers))
         if self._client is not None:
             check_own_client(request, "HttpxTransport")
@@ -169,22 +171,26 @@ class HttpxTransport:
                 request.method, request.url, content=request.content, headers=headers
             )
             outgoing.stream = body
-            return await self._read(await self._client.send(outgoing, stream=True, follow_redirects=False))
+            return await self._read(
+                await self._client.send(outgoing, stream=True, follow_redirects=False), progress
+            )
         if self._proxy is not None:
             check_proxied(request)
             _check_brackets(request)
         async with self._pools.pool((request.lane, request.egress)) as carrier:
             outgoing = httpx.Request(request.method, request.url, content=request.content, headers=headers)
             outgoing.stream = body
-            return await self._read(await carrier.handle_async_request(outgoing))
+            return await self._read(await carrier.handle_async_request(outgoing), progress)
 
-    async def _read(self, response: httpx.Response) -> Reply:
+    async def _read(self, response: httpx.Response, progress: Progress) -> Reply:
         if response.is_stream_consumed:
             # httpx's own mock transport hands out replies that are read already.
             return _reply(response, response.content)
         parts: list[bytes] = []
         length = 0
         try:
+            check_whole(response.status_code, sent_whole=progress.whole)
+            check_head(response.headers.multi_items())
             async for part in response.aiter_raw():
                 length += len(part)
                 if length > self._max_reply_bytes:

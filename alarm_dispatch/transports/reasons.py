@@ -11,16 +11,16 @@ from alarm_dispatch.exchange import Request, Verdict
 from alarm_dispatch.redaction import masked, secrets_in, shown_error
 from alarm_dispatch.transports.tls import tls_failure
 
-__all__ = ["Progress", "in_plain_words", "reply_too_long"]
+__all__ = ["Progress", "check_whole", "in_plain_words", "reply_too_long", "spoke_unasked"]
 
 
 class Progress:
-    """How far a request came: ``sent`` says whether its body has begun to be written."""
+    """How far a request came: whether its body has begun to be written (``sent``), and all is (``whole``)."""
 
-    __slots__ = ("sent",)
+    __slots__ = ("sent", "whole")
 
     def __init__(self) -> None:
-        self.sent = False
+        self.sent = self.whole = False
 
     def failed(self, reason: str) -> TransportError:
         """There is no whole reply."""
@@ -44,6 +44,21 @@ def reply_too_long(status_code: int, max_reply_bytes: int) -> TransportError:
     """The reply's body is longer than the cap, in bytes."""
     told = f"a body longer than {max_reply_bytes} bytes"
     return TransportError(Verdict.UNKNOWN, f"status {status_code}, and {told}")
+
+
+def spoke_unasked() -> TransportError:
+    """The connection is of no use: what came on it can be no reply to a request that was not sent."""
+    told = "the receiver closed its connections, or spoke, before it was asked"
+    return TransportError(Verdict.UNREACHABLE, told)
+
+
+def check_whole(status_code: int, *, sent_whole: bool) -> None:
+    """Raise TransportError (unknown) for a yes to a request that the receiver has not got whole."""
+    if not sent_whole and _FIRST_YES <= status_code < _FIRST_NO:
+        raise TransportError(Verdict.UNKNOWN, f"status {status_code} came before the request was sent whole")
+
+
+_FIRST_YES, _FIRST_NO = 200, 300
 
 
 def in_plain_words(error: BaseException) -> str:

@@ -27,6 +27,10 @@ class Peer(Protocol):
         """Close the connection."""
         ...
 
+    def ask(self, transport: asyncio.Transport, message: bytes) -> None:
+        """Write a request."""
+        ...
+
 
 class Writes:
     """The writes of one event loop.
@@ -53,4 +57,4 @@ class Writes:
                 peer.close()  # cut off meanwhile, or the receiver spoke before it was asked
             else:
                 progress.sent = True
-                transport.write(message)
+                peer.ask(transport, message)

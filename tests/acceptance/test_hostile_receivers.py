@@ -17,7 +17,7 @@ from ..dispatch.alarms import METRIC_ALARM, group
         ("reset", "unknown", "connection reset by peer"),
         ("close", "unknown", "Server disconnected without sending a response."),
         ("early", "unknown", "peer closed connection without sending complete message body"),
-        ("garbage", "unknown", "illegal status line"),
+        ("garbage", "unknown", "what came is not an HTTP reply"),
         ("huge", "unknown", "a body longer than 65536 bytes"),
         ("informational", "unknown", "timed out while waiting for the reply"),
         ("timeout", "unknown", "timed out while waiting for the reply"),

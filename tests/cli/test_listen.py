@@ -139,3 +139,62 @@ def test_hostile_bodies(content):
     assert all(character.isprintable() or character == "\n" for character in output)
     assert "\\x1b" in output
     assert ("[red]x[/red]" in output) == (b"[red]" in content)
+
+
+def test_a_hostile_receiver():
+    """It does its harm as often as it is told to, then confirms, and shows what came."""
+    with listening("--hostile", "second-reply", "--times", "1") as (process, url):
+        statuses = [post(url), post(url)]
+        shown = lines_until_blank(process.stdout) + lines_until_blank(process.stdout)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+
+    assert statuses == [500, 200]
+    assert [line.rpartition("answer: ")[2] for line in shown if "answer: " in line] == [
+        "second-reply",
+        "confirm",
+    ]
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_a_hostile_receivers_introduction():
+    """It says what it does, and what must come of it."""
+    with started("listen", "--hostile", "tls-stalls") as process:
+        first, second = process.stdout.readline(), process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
+
+    assert first.startswith("Listening on https://127.0.0.1:")
+    assert second.startswith("tls-stalls: accepts, and never answers the handshake. The verdict must be")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--hostile", "nonsense"], "'nonsense' is not one of"),
+        (
+            ["--hostile", "garbage", "--script", "500"],
+            "--hostile does not go with --host, --script, --then or --verify-key",
+        ),
+        (["--hostile", "garbage", "--once"], "--hostile ends with Ctrl-C, not with --count or --once"),
+        (["--times", "2"], "--times goes with --hostile"),
+    ],
+)
+def test_what_does_not_go_with_a_hostile_receiver(arguments, told):
+    """What it would be silently ignored for is refused."""
+    done = run("listen", *arguments)
+
+    assert done.exit_code == 2
+    assert told in " ".join(done.output.split())
+
+
+def test_a_hostile_receiver_needs_its_port():
+    """A port that is taken is told."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run("listen", "--hostile", "garbage", "--port", str(port))
+
+    assert done.exit_code == 2
+    assert f"cannot listen on 127.0.0.1 port {port}: " in done.output

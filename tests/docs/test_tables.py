@@ -34,9 +34,12 @@ from alarm_dispatch.loading.groups import _HttpxSettings
 from alarm_dispatch.loading.signers import HmacSettings, StandardWebhooksSettings
 from alarm_dispatch.outbox import Entry, LaneKey, SqliteOutbox, StoredDelivery, StoredStatus
 from alarm_dispatch.receiver import StepKind
+from alarm_dispatch.receiver.hostile import CATALOGUE
 from alarm_dispatch.request_headers import FORBIDDEN
 from alarm_dispatch.signing import Algorithm, Encoding, SignatureRefusal, Signs
 from alarm_dispatch.transports.auth import BasicAuth, BearerAuth
+from alarm_dispatch.transports.framing import MAX_HEAD_BYTES, MAX_HEADERS
+from alarm_dispatch.transports.settings import DEFAULT_MAX_REPLY_BYTES
 
 from ..formats.alarms import EVENT_ALARM, METRIC_ALARM, STARTED
 from ..paths import ALARMS, ROOT
@@ -334,6 +337,22 @@ def test_every_word_of_a_script_has_its_row():
     told = {name.partition(":")[0] for name in names("receiver.md", "Words")}
 
     assert set(StepKind) - {StepKind.STATUS} <= told
+
+
+def test_every_kind_of_harm_has_its_row():
+    """With what is done, the verdicts, and why, in the catalogue's order."""
+    assert rows("hostile.md", "Catalogue") == [
+        [f"`{one.name}`", one.what, " or ".join(f"`{verdict}`" for verdict in one.verdicts), one.why]
+        for one in CATALOGUE.values()
+    ]
+
+
+def test_the_bounds_of_a_reply_have_their_figures():
+    """Those of the code."""
+    told = [row[1] for row in rows("transports.md", "What is read of a reply")]
+
+    assert told[0] == f"`max_reply_bytes`: {DEFAULT_MAX_REPLY_BYTES:,} bytes unless set"
+    assert told[1:3] == [f"{MAX_HEAD_BYTES:,} bytes", str(MAX_HEADERS)]
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,7 @@ def test_the_plugin_loads_nothing_that_is_not_used():
 def test_the_exported_names():
     """These names are what users rely on; every one of them can be had."""
     assert alarm_dispatch.testing.__all__ == [
+        "HostileReceiver",
         "LoopbackReceiver",
         "MemoryOutbox",
         "MemoryReceiver",

@@ -18,6 +18,8 @@ from alarm_dispatch.testing import LoopbackReceiver, MemoryReceiver, ScriptedRec
 from alarm_dispatch.transports.function import FunctionTransport
 from alarm_dispatch.transports.httpx import HttpxTransport
 
+from .loopback import serving
+
 _CONTENT = '{"名字":"磁盘"}'.encode()
 
 
@@ -85,13 +87,7 @@ def setting(request: pytest.FixtureRequest, loopback_receiver: Any) -> Callable[
         receiver: LoopbackReceiver = loopback_receiver(script)
         if request.param == "function":
             return _Setting(FunctionTransport(_post), receiver)
-        makers = {
-            "httpx": HttpxTransport,
-            "httpx with a client": _with_client,
-            "aiohttp": _with_aiohttp,
-            "aiohttp with a session": _with_session,
-        }
-        return _Setting(makers[request.param](), receiver)
+        return _Setting(_HTTP[request.param](), receiver)
 
     return make
 
@@ -137,6 +133,14 @@ def _with_session() -> Transport:
                 await self.session.close()
 
     return Owner()
+
+
+_HTTP: dict[str, Callable[[], Any]] = {
+    "httpx": HttpxTransport,
+    "httpx with a client": _with_client,
+    "aiohttp": _with_aiohttp,
+    "aiohttp with a session": _with_session,
+}
 
 
 def test_it_is_a_transport(setting):
@@ -228,3 +232,30 @@ def test_it_goes_on_after_a_failure(setting):
         return await send()
 
     assert one.run(use).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers", [b"a:b\r\n" * 101, b"a: " + b"b" * 8_000 + b"\r\n" + (b"c: " + b"d" * 8_000 + b"\r\n") * 4]
+)
+@pytest.mark.parametrize("kind", ["httpx", "httpx with a client", "aiohttp", "aiohttp with a session"])
+def test_a_head_has_the_same_bounds_over_all(kind, headers):
+    """Also over a client or a session of the user's own."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n" + headers + b"Content-Length: 0\r\n\r\n")
+        await reader.read()
+
+    async def main() -> TransportError:
+        transport: Any = _HTTP[kind]()
+        async with serving(answer) as port:
+            request = Request(url=f"http://127.0.0.1:{port}/", content=b"", lane="one")
+            with pytest.raises(TransportError) as failure:
+                await transport.send(request, deadline=asyncio.get_running_loop().time() + 5)
+            await transport.aclose()
+        return failure.value
+
+    error = asyncio.run(main())
+
+    assert error.verdict is Verdict.UNKNOWN
+    assert error.reason.startswith("a reply of more than ")

@@ -241,6 +241,33 @@ def test_a_receiver_without_tls_behind_https(http, loopback_receiver, authority)
     assert error.reason.startswith("TLS failed")
 
 
+def test_a_handshake_that_stalls_leaves_no_connection_open(http, authority):
+    """A deadline cancels, and a client library that closes only after errors would leak one each time."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(65_536):
+                pass
+        left.set()
+
+    async def main() -> TransportError:
+        transport = http(ca_file=authority.ca_file)
+        async with serving(answer) as port:
+            deadline = asyncio.get_running_loop().time() + 0.3
+            with pytest.raises(TransportError) as failure:
+                await transport.send(
+                    Request(url=f"https://127.0.0.1:{port}/", content=b""), deadline=deadline
+                )
+            await asyncio.wait_for(left.wait(), 5)
+            await transport.aclose()
+        return failure.value
+
+    left = asyncio.Event()
+    error = asyncio.run(main())
+
+    assert (error.verdict, error.reason) == (Verdict.UNREACHABLE, "timed out while connecting")
+
+
 @pytest.mark.parametrize(
     ("settings", "field"),
     [
