@@ -9,12 +9,12 @@ import ssl
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from alarm_dispatch.errors import InvalidFieldError, TransportError
+from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Reply, Request
 from alarm_dispatch.transports import settings
 from alarm_dispatch.transports.auth import Auth
 from alarm_dispatch.transports.deadline import Deadlines
-from alarm_dispatch.transports.framing import MAX_HEAD_BYTES, NO_REPLY, Framing, check_head
+from alarm_dispatch.transports.framing import MAX_HEAD_BYTES, NO_REPLY, check_head
 from alarm_dispatch.transports.pools import PerLoop
 from alarm_dispatch.transports.reasons import (
     Progress,
@@ -25,6 +25,7 @@ from alarm_dispatch.transports.reasons import (
 )
 from alarm_dispatch.transports.settings import DEFAULT_MAX_REPLY_BYTES, Headers
 from alarm_dispatch.transports.tls import ClientCert, make_tls
+from alarm_dispatch.transports.watched import WatchedProtocol
 from alarm_dispatch.transports.wire import RequestWriter
 
 try:
@@ -78,60 +79,8 @@ class _Body(aiohttp.Payload):
         await writer.write(self._value)
 
 
-class _Watched(ResponseHandler):
-    """A connection, with an eye on what comes before aiohttp's parser sees it."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop)
-        self._framing: Framing | None = None
-
-    def watch(self) -> Framing:
-        """What comes unasked ends the connection now; before this, aiohttp may ask a proxy for a tunnel."""
-        self._framing = self._framing or Framing()
-        return self._framing
-
-    def ask(self, transport: asyncio.Transport, message: bytes) -> None:
-        """Write a request; from now on what comes is its reply."""
-        self.watch().begin(bodiless=message.startswith(b"HEAD "))
-        transport.write(message)
-
-    @property
-    def unsent(self) -> bool:
-        """Whether some of what was written has not left."""
-        return self.transport is not None and self.transport.get_write_buffer_size() > 0
-
-    def data_received(self, data: bytes) -> None:
-        framing = self._framing
-        # Nothing at all is how aiohttp goes on with what it has kept.
-        if framing is None or not data:
-            super().data_received(data)
-        elif framing.over:
-            self._give_up(spoke_unasked())
-        else:
-            self._receive(framing, data)
-
-    def _receive(self, framing: Framing, data: bytes) -> None:
-        try:
-            kept = framing.feed(data)
-        except TransportError as error:
-            self._give_up(error)
-            return
-        if framing.spoiled:
-            self.force_close()
-        if kept:
-            super().data_received(kept)
-
-    def hang_up(self) -> None:
-        """Close at once: what is unsent would otherwise wait for a receiver that may never read it."""
-        if self.transport is not None:
-            self.transport.abort()
-
-    def _give_up(self, error: TransportError) -> None:
-        payload = self._payload
-        self.set_exception(error)
-        if payload is not None and not payload.is_eof():
-            payload.set_exception(error)
-        self.hang_up()
+class _Watched(WatchedProtocol, ResponseHandler):
+    """A connection of aiohttp's, with an eye on what comes before its parser sees it."""
 
 
 class _Receiver(aiohttp.ClientRequest):
