@@ -189,7 +189,7 @@ class ParseError(AlarmDispatchError, ValueError):
 class TransportError(AlarmDispatchError):
     """What a transport raises when a request got no whole reply.
 
-    ``verdict``: ``unreachable`` (nothing was sent), ``unknown`` (it may have arrived), ``refused`` (by our rule).
+    ``verdict``: ``unreachable`` (nothing was sent), ``unknown`` (it may have arrived), ``refused`` (a rule).
     """
 
     def __init__(self, verdict: Verdict, reason: str) -> None:
@@ -207,7 +207,7 @@ class EgressRefusedError(TransportError):
     """The egress policy forbids this URL, or an address that its host leads to; nothing was sent.
 
     ``rule`` is a short and stable text ("link-local", "host not allowed"), ``url`` the redacted URL, ``hint``
-    what can be done, if anything.  ``address`` is the refused one where the policy tells addresses, else None.
+    what can be done, if anything.  ``address`` is what was refused where the policy tells it, else None.
     """
 
     def __init__(self, rule: str, url: str, address: str | None = None, hint: str = "") -> None:

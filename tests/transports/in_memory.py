@@ -18,7 +18,12 @@ _TLS = ssl.create_default_context()  # never used; one for each would take most 
 
 
 class Line:
-    """What a receiver says to each request: pieces of bytes, and whether it hangs up then."""
+    """What a receiver says to each request: pieces of bytes, and whether it hangs up then.
+
+    ``greeting`` is what it says before it is asked, over httpx.
+    """
+
+    greeting = b""
 
     def __init__(self, *replies: tuple[list[bytes], bool]) -> None:
         self._replies = list(replies)
@@ -34,7 +39,7 @@ class _Stream:
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        self._pieces: list[bytes] = []
+        self._pieces = [line.greeting] if line.greeting else []
         self._hangs_up = False
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's

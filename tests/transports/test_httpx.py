@@ -10,7 +10,7 @@ import respx
 
 from alarm_dispatch import AsyncDispatcher, Callback, Dispatcher
 from alarm_dispatch.egress import EgressPolicy
-from alarm_dispatch.errors import InvalidFieldError
+from alarm_dispatch.errors import InvalidFieldError, TransportError
 from alarm_dispatch.exchange import Reply, Request, Verdict
 from alarm_dispatch.testing import VirtualClock
 from alarm_dispatch.transports.httpx import HttpxTransport
@@ -162,3 +162,18 @@ def test_a_connection_that_the_system_gives_up_is_no_deadline(monkeypatch):
 
     assert error.verdict is Verdict.UNREACHABLE
     assert error.reason == "connection timed out"
+
+
+def test_what_is_said_on_a_new_connection_is_not_taken_for_a_reply():
+    """As a mail server does; nothing is sent to it."""
+    pytest.importorskip("aiohttp", reason="the connections in memory are for both transports")
+    from .in_memory import HttpxInMemory, Line, said
+
+    class Greeting(Line):
+        greeting = b"HTTP/1.1 200 OK\r\n\r\n"
+
+    with pytest.raises(TransportError) as failure:
+        asyncio.run(said(HttpxInMemory(Greeting()), 5.0))
+
+    assert failure.value.verdict is Verdict.UNREACHABLE
+    assert failure.value.reason == "the receiver closed its connections, or spoke, before it was asked"

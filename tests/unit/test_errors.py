@@ -138,3 +138,15 @@ def test_the_attributes_are_what_was_given() -> None:
     assert (loading.source, loading.problems) == ("a.json", (("$.a", "is missing"),))
     assert (parsing.format, parsing.problems) == ("aliyun", (("$.b", "no"),))
     assert (unknown.name, unknown.known) == ("x", ("a",))
+
+
+def test_a_configuration_error_can_be_shown_whatever_was_written():
+    """Escaped, cut, and with no more problems than a person reads; all of them are in ``problems``."""
+    error = errors.ConfigurationError("a\nb", [(f"$.\x1b{number}", "x" * 2_000) for number in range(60)])
+
+    lines = str(error).splitlines()
+    assert lines[0] == r"a\nb cannot be loaded:"
+    assert lines[1] == r"  $.\x1b0: " + "x" * 999 + "…"
+    assert lines[-1] == "  and 10 more"
+    assert len(lines) == 52
+    assert len(error.problems) == 60
