@@ -387,7 +387,7 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
         (
             {"transport": {"headers": {"Upgrade": "x"}}},
             {
-                "transport.headers['Upgrade']": "cannot be set: "
+                "transport.headers.Upgrade": "cannot be set: "
                 "it asks for another protocol, which the transport does not speak"
             },
         ),

@@ -131,7 +131,7 @@ def test_a_name_is_looked_up_once_for_all_who_wait(monkeypatch):
 
 def test_policies_that_come_and_go_leave_no_connections_behind(monkeypatch):
     """Each has connections of its own, which are closed when there are too many; those in use stay."""
-    monkeypatch.setattr("alarm_dispatch.transports.aiohttp._MAX_POLICIES", 2)
+    monkeypatch.setattr("alarm_dispatch.transports.connections._MAX_POLICIES", 2)
     idle, busy, third, fourth = (EgressPolicy.internal(deny_ports=[port]) for port in range(1, 5))
     transport = AiohttpTransport()
 
@@ -261,7 +261,8 @@ def test_a_request_is_not_written_to_who_spoke_before(loopback_receiver):
     async def main() -> bool:
         await _within(transport, receiver.url)
         connections, progress = transport._connections.get(), Progress()
-        connection, protocol = await connections.connect(connections.receiver("", receiver.url, INTERNAL))
+        known = connections.receiver("", receiver.url, INTERNAL)
+        connection, protocol = await known.connector.idle(known)
         connections.writes.soon(
             protocol, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", progress
         )
