@@ -723,7 +723,7 @@ def test_a_replay_that_comes_before_the_end_is_told(virtual_clock, slow, closed)
             await asyncio.sleep(0.1)
             slow()
         assert not (await handle.result(timeout=0)).ok
-        assert await dispatcher.drain(timeout=0)
+        assert await _written(dispatcher.drain(timeout=0), slow)
         await (closing or dispatcher.close(timeout=0))
         slow()
         assert dispatcher._backlog.count == 0
