@@ -303,6 +303,23 @@ def test_draining_waits_for_what_is_in_the_outbox(virtual_clock):
     virtual_clock.run(main())
 
 
+def test_draining_waits_for_what_others_send(virtual_clock):
+    """Whoever holds it: what is not settled is not settled."""
+    outbox, group = MemoryOutbox(), to(callback("a"))
+    receiver = MemoryReceiver("delay:3:200", now=virtual_clock.now)
+
+    async def main() -> None:
+        settings = {"transport": receiver.transport, "clock": virtual_clock, "outbox": outbox}
+        async with AsyncDispatcher(**settings) as one, AsyncDispatcher(**settings, groups=[group]) as other:
+            await one.submit(numbered(1), group)
+            assert not await other.drain(timeout=0)
+            assert not await other.drain(timeout=1)
+            assert await other.drain()
+            assert states(outbox) == ["delivered"]
+
+    virtual_clock.run(main())
+
+
 def test_no_secret_of_an_error_is_written(virtual_clock):
     """A transport's exception may quote the URL."""
     outbox = MemoryOutbox()

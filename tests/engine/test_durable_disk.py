@@ -786,3 +786,25 @@ def test_a_hook_of_a_blocking_dispatcher_may_submit(memory_receiver):
         assert all(handle.result(timeout=10).ok for handle in handles)
 
     assert states(outbox) == ["delivered"] * 4
+
+
+def test_whoever_drains_may_give_up(virtual_clock, slow):
+    """While the outbox is asked whether it has anything; the answer then is nobody's."""
+    outbox, receiver = MemoryOutbox(), MemoryReceiver()
+
+    async def main() -> None:
+        dispatcher = AsyncDispatcher(transport=receiver.transport, clock=virtual_clock, outbox=outbox)
+        handle = await _written(dispatcher.submit(numbered(1), to()), slow)
+        await asyncio.sleep(0.1)
+        slow()
+        assert (await handle.result()).ok
+        draining = asyncio.ensure_future(dispatcher.drain())
+        await asyncio.sleep(0.01)
+        draining.cancel()
+        await asyncio.sleep(0)
+        slow()
+        assert draining.cancelled()
+        assert await _written(dispatcher.drain(), slow)
+        await dispatcher.close(timeout=0)
+
+    virtual_clock.run(main())
