@@ -118,8 +118,19 @@ def _flag() -> Any:
     return field(default=False, validator=values.instance(bool))
 
 
+class _Remembering:
+    """What a policy remembers.
+
+    No field, since URLs may hold secrets: whoever goes through the fields (:func:`attrs.asdict`) sees rules.
+    """
+
+    __slots__ = ("_decided",)
+
+    _decided: dict[str, str]
+
+
 @frozen(kw_only=True, repr=False, cache_hash=True)
-class EgressPolicy:
+class EgressPolicy(_Remembering):
     """Which URLs and addresses may be called; made by one of its presets, with any of the rules beside it.
 
     ``allow_hosts`` and ``deny_hosts`` hold names (``"ops.example.com"``), suffixes (``".example.com"``: what
@@ -154,7 +165,9 @@ class EgressPolicy:
     _allow: tuple[Network, ...] = field(init=False, eq=False)
     _deny: tuple[Network, ...] = field(init=False, eq=False)
     _exempt: tuple[Network, ...] = field(init=False, eq=False)
-    _decided: dict[str, str] = field(init=False, factory=dict, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "_decided", {})
 
     @_allow.default
     def _(self) -> tuple[Network, ...]:

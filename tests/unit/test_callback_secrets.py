@@ -12,6 +12,7 @@ import cattrs
 import pytest
 
 from alarm_dispatch import AlarmGroup, Callback, DispatchReport, Request
+from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.engine.lanes import Lane
 from alarm_dispatch.errors import DispatchFailedError, ForeignError, InvalidFieldError
 from alarm_dispatch.formats import BuildContext
@@ -35,7 +36,9 @@ def made(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Cal
         url, key = Secret(url), Secret(key)
     if request.param == "env":
         url, key = Secret.from_env("OPS_URL"), Secret.from_env("OPS_KEY")
-    return callback(url, headers={"X-Key": key}, transport=NullTransport())
+    policy = EgressPolicy.internal(deny_ports=[25])
+    policy.check_url(OPEN)
+    return callback(url, headers={"X-Key": key}, transport=NullTransport(), egress=policy)
 
 
 _TOLD = {
