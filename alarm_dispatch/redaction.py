@@ -147,8 +147,7 @@ def masked(text: str, secrets: Collection[str] = ()) -> str:
     for secret in secrets:
         text = text.replace(secret, MASK)
     if _CUT_IN_TEXT.search(text):
-        for secret in secrets:
-            text = _without_beginning(text, secret)
+        text = _without_beginnings(text, secrets)
     return _CREDENTIALS.sub(lambda found: f"{found[1] or found[2]}{MASK}", text)
 
 
@@ -157,15 +156,23 @@ def _redacted_match(found: re.Match[str]) -> str:
     return redact_url(url) + found[0][len(url) :]
 
 
-def _without_beginning(text: str, secret: str) -> str:
-    """The same without what of the secret stands before a place where the text was cut off."""
+def _without_beginnings(text: str, secrets: Collection[str]) -> str:
+    """The same without what of a secret stands before a place where the text was cut off."""
     parts = _CUT_IN_TEXT.split(text)
+    # Whoever wrote the text may have put thousands of marks into it.
     for index in range(0, len(parts) - 1, 2):  # between them are the marks
-        part = parts[index]
-        length = next((n for n in range(len(secret), _LEAST_SECRET - 1, -1) if part.endswith(secret[:n])), 0)
-        if length:
-            parts[index] = part[:-length] + MASK
+        if len(parts[index]) >= _LEAST_SECRET:
+            for secret in secrets:
+                parts[index] = _without_beginning(parts[index], secret)
     return "".join(parts)
+
+
+def _without_beginning(part: str, secret: str) -> str:
+    beginning = secret[:_LEAST_SECRET]
+    at = part.find(beginning, max(0, len(part) - len(secret))) if len(beginning) == _LEAST_SECRET else -1
+    while at >= 0 and not secret.startswith(part[at:]):
+        at = part.find(beginning, at + 1)
+    return part if at < 0 else part[:at] + MASK
 
 
 def presentable(text: str, url: str, headers: tuple[tuple[str, str], ...], also: Collection[str] = ()) -> str:

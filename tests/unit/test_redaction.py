@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from typing import Any
 
 import pytest
@@ -66,6 +68,24 @@ from alarm_dispatch.redaction import (
 def test_urls(url: str, shown: str) -> None:
     """User, password, query values, fragment and long path tokens are hidden."""
     assert redact_url(url) == shown
+
+
+@pytest.mark.parametrize("mark", ["…", "\\u2026", "k…", "key-…"])
+def test_marks_without_end_take_no_time(mark: str) -> None:
+    """A receiver may fill a body with what looks like a cut, and the event loop waits meanwhile."""
+    text, url = mark * (65_536 // len(mark)), f"https://h/?key={'key-' * 200}"
+    began = time.process_time()
+
+    shown = presentable(text, url, ())
+
+    assert time.process_time() - began < 0.5
+    assert len(shown) == 200
+
+
+@given(st.text("ab…", max_size=40), st.text("ab", min_size=5, max_size=9))
+def test_no_beginning_of_a_secret_stands_before_a_cut(text: str, secret: str) -> None:
+    """However the text repeats it."""
+    assert not re.search("|".join(secret[:length] + "…" for length in range(5, 10)), masked(text, [secret]))
 
 
 @given(st.text(), st.text(), st.text(), st.text())
