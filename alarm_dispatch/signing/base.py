@@ -135,27 +135,41 @@ def signed(request: Request, signer: Signer) -> Request:
 
     Raises :class:`~alarm_dispatch.errors.SigningError` whatever goes wrong, with a text that holds no key.
     """
+    try:
+        headers = _headers_of(request, signer)
+    except SigningError as error:
+        made = error
+    except Exception as error:  # noqa: BLE001 - whatever it is, it fails this delivery; its text may hold the key
+        made = SigningError(f"{type(signer).__name__} raised {type(error).__name__}")
+        # Where it was raised says nothing of the key.
+        made.__traceback__ = error.__traceback__
+    else:
+        changing = request.changing + len(headers)
+        return attrs.evolve(request, headers=request.headers + headers, changing=changing)
+    # Nor may the key be told by what caused it.
+    made.__cause__ = made.__context__ = None
+    raise made
+
+
+def _headers_of(request: Request, signer: Signer) -> tuple[tuple[str, str], ...]:
+    """What the signer answers, when it can be sent."""
     who, at = type(signer).__name__, request.started_at
     assert at is not None  # noqa: S101 - for mypy: the engine's requests have it
+    answer: Any = signer.sign(
+        request.content,
+        delivery_id=request.delivery_id,
+        attempt=request.attempt,
+        at=at,
+    )
+    if inspect.iscoroutine(answer):
+        answer.close()
+        raise SigningError(f"{who} is asynchronous; a signer must be a plain function")
+    pairs = answer.items() if isinstance(answer, Mapping) else answer
     try:
-        answer: Any = signer.sign(
-            request.content,
-            delivery_id=request.delivery_id,
-            attempt=request.attempt,
-            at=at,
-        )
-        if inspect.iscoroutine(answer):
-            answer.close()
-            raise SigningError(f"{who} is asynchronous; a signer must be a plain function")  # noqa: TRY301
-        pairs = answer.items() if isinstance(answer, Mapping) else answer
         # A generator may have no end.
         headers = check_headers(list(itertools.islice(pairs, _MOST_HEADERS + 1)), "headers")
-    except SigningError:
-        raise
     except InvalidFieldError as error:
         raise SigningError(f"{who} answered what cannot be sent: {error}") from None
-    except Exception as error:  # whatever it is, it fails this delivery; its text may hold the key
-        raise SigningError(f"{who} raised {type(error).__name__}") from error
     if not headers:
         raise SigningError(f"{who} answered no headers, and nothing is sent unsigned")
     if len(headers) > _MOST_HEADERS:
@@ -164,5 +178,4 @@ def signed(request: Request, signer: Signer) -> Request:
     for name, _ in headers:
         if name.lower() in given:
             raise SigningError(f"{who} answered the header {name}, which the request has already")
-    changing = request.changing + len(headers)
-    return attrs.evolve(request, headers=request.headers + headers, changing=changing)
+    return headers

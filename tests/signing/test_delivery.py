@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import sqlite3
+import traceback
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -200,6 +201,26 @@ def test_what_cannot_be_signed_is_not_sent(answer, told, virtual_clock, memory_r
     assert isinstance(failed.error, SigningError)
     assert failed.outcome.startswith(f"SigningError: {told}")
     assert "hunter2" not in f"{attempt}{failed}{failed.outcome}"
+
+
+def _sealed(*_: object, **__: object) -> Any:
+    try:
+        _raise(KeyError("hunter2"))
+    except KeyError:
+        raise SigningError("sealed\n\x1b[31m" + "!" * 500)  # noqa: B904 - as it is often written
+
+
+@pytest.mark.parametrize("sign", [lambda *_, **__: _raise(ValueError("hunter2 is no key")), _sealed])
+def test_what_caused_it_is_not_told_either(sign, virtual_clock, memory_receiver):
+    """A traceback shows where it was raised; what a signer says of it is one line, and not a long one."""
+    with Dispatcher(transport=memory_receiver(200).transport, clock=virtual_clock) as dispatcher:
+        (failed,) = dispatcher.dispatch(METRIC_ALARM, group(signer=sign)).deliveries
+
+    assert failed.error is not None
+    assert (failed.error.__cause__, failed.error.__context__) == (None, None)
+    assert "in _raise" in (told := "".join(traceback.format_exception(failed.error))) or "in _sealed" in told
+    assert failed.attempts[0].reason.isprintable()
+    assert len(failed.attempts[0].reason) <= 200
 
 
 def test_a_signature_may_fail_once(virtual_clock, memory_receiver):
