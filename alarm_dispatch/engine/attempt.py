@@ -51,7 +51,7 @@ async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
                 request = signed(request, job.callback.signer)
             except BaseException as error:  # noqa: BLE001 - an interrupt too: nothing goes out unsigned
                 told = str(error) if isinstance(error, SigningError) else type(error).__name__
-                return Outcome(Judgement(Verdict.REFUSED, f"not signed: {told}"), fault=error)
+                return Outcome(Judgement(Verdict.REFUSED, job.told(f"not signed: {told}")), fault=error)
         with Carrying(request, job.transport):
             return await _made(job, request, deadline)
     except GeneratorExit:
@@ -75,10 +75,13 @@ async def _made(job: Job, request: Request, deadline: float) -> Outcome:
         _check(judgement, Judgement, "the confirmation")
     except TransportError as error:
         judgement = Judgement(error.verdict, job.told(error.reason, request.headers))
+        if not isinstance(error, EgressRefusedError):
+            return Outcome(judgement)
         # A rule of ours decided, so the delivery tells which; the receiver is not charged with it.  Of its
-        # traceback nobody learns anything, and it would keep the request alive as long as the delivery.
-        refused = isinstance(error, EgressRefusedError)
-        return Outcome(judgement, fault=error.with_traceback(None) if refused else None)
+        # traceback nobody learns anything, nor of the library's errors before it; these hold the address, and
+        # all of them would keep the request alive as long as the delivery.
+        error.__cause__ = error.__context__ = None
+        return Outcome(judgement, fault=error.with_traceback(None))
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is not None and not task.cancelling():

@@ -47,7 +47,10 @@ def test_what_a_transport_refuses_ends_the_same(virtual_clock):
 
     class Refusing:
         async def send(self, request: Request, *, deadline: float) -> Reply:
-            request.egress.check_address("169.254.169.254", request.url)
+            try:
+                raise OSError("no way to 169.254.169.254")  # noqa: TRY301 - as libraries do
+            except OSError:
+                request.egress.check_address("169.254.169.254", request.url)
             raise AssertionError
 
     report = dispatch(virtual_clock, Refusing(), METRIC_ALARM, group())
@@ -56,6 +59,8 @@ def test_what_a_transport_refuses_ends_the_same(virtual_clock):
     assert [attempt.verdict for attempt in delivery.attempts] == ["refused"]
     assert isinstance(delivery.error, EgressRefusedError)
     assert "169.254" not in delivery.outcome
+    # Nor by what the library raised, which would also keep the request.
+    assert (delivery.error.__cause__, delivery.error.__context__) == (None, None)
 
 
 def test_another_refusal_of_a_transport_is_no_fault(virtual_clock):
