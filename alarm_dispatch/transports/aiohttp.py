@@ -270,7 +270,7 @@ class AiohttpTransport:
             request.method,
             request.url,
             data=_Body(request.content, progress),
-            headers=settings.complete(request.headers, self._headers),
+            headers=settings.complete_for_client(request.headers, self._headers),
             skip_auto_headers=("Content-Type",),
             allow_redirects=False,
             auto_decompress=False,

@@ -30,6 +30,7 @@ from alarm_dispatch.transports.settings import (
     checked_proxy,
     checked_tls,
     complete,
+    complete_for_client,
     general_headers,
     secret_texts,
 )
@@ -162,11 +163,9 @@ class HttpxTransport:
             raise progress.failed_by(error, in_plain_words(error), request, self.secrets)  # noqa: B904
 
     async def _exchange(self, request: Request, body: _Body, progress: Progress) -> Reply:
-        headers = list(complete(request.headers, self._headers))
         if self._client is not None:
             check_own_client(request, "HttpxTransport")
-            # Replies are read raw, so the client's wish for compressed ones must not go out.
-            headers = list(complete(tuple(headers), (("Accept-Encoding", "identity"),)))
+            headers = list(complete_for_client(request.headers, self._headers))
             outgoing = self._client.build_request(
                 request.method, request.url, content=request.content, headers=headers
             )
@@ -177,21 +176,19 @@ class HttpxTransport:
         if self._proxy is not None:
             check_proxied(request)
             _check_brackets(request)
+        headers = list(complete(request.headers, self._headers))
         async with self._pools.pool((request.lane, request.egress)) as carrier:
             outgoing = httpx.Request(request.method, request.url, content=request.content, headers=headers)
             outgoing.stream = body
             return await self._read(await carrier.handle_async_request(outgoing), progress)
 
     async def _read(self, response: httpx.Response, progress: Progress) -> Reply:
-        if response.is_stream_consumed:
-            # httpx's own mock transport hands out replies that are read already.
-            return _reply(response, response.content)
         parts: list[bytes] = []
         length = 0
         try:
-            check_whole(response.status_code, sent_whole=progress.whole)
+            check_whole(response.status_code, sent_whole=progress.whole or response.is_stream_consumed)
             check_head(response.headers.multi_items())
-            async for part in response.aiter_raw():
+            async for part in _pieces(response):
                 length += len(part)
                 if length > self._max_reply_bytes:
                     raise reply_too_long(response.status_code, self._max_reply_bytes)
@@ -221,6 +218,15 @@ class HttpxTransport:
     async def aclose(self) -> None:
         """Close all connections that belong to the running loop."""
         await self._pools.aclose()
+
+
+async def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:
+    if response.is_stream_consumed:
+        # httpx's own mock transport, and event hooks of a user's client, hand out what is read already.
+        yield response.content
+        return
+    async for part in response.aiter_raw():
+        yield part
 
 
 def _reply(response: httpx.Response, content: bytes) -> Reply:

@@ -22,6 +22,7 @@ __all__ = [
     "checked_proxy",
     "checked_tls",
     "complete",
+    "complete_for_client",
     "general_headers",
     "secret_texts",
 ]
@@ -118,7 +119,12 @@ def general_headers(
         told = f"must be a BasicAuth or a BearerAuth, not {type(auth).__name__}"
         raise InvalidFieldError(f"{transport}.auth", told)
     own = check_headers(headers, f"{transport}.headers")
-    return (*own, ("Authorization", auth.header())) if auth is not None else own
+    if auth is None:
+        return own
+    given = next((name for name, _ in own if name.lower() == "authorization"), None)
+    if given is not None:
+        raise InvalidFieldError(f"{transport}.headers[{given!r}]", "is given beside auth, which writes it")
+    return *own, ("Authorization", auth.header())
 
 
 def secret_texts(headers: Headers, proxy: str | Secret | None) -> tuple[str, ...]:
@@ -132,3 +138,11 @@ def complete(own: Headers, general: Headers) -> Headers:
         return own
     given = {name.lower() for name, _ in own}
     return (*own, *((name, value) for name, value in general if name.lower() not in given))
+
+
+def complete_for_client(own: Headers, general: Headers) -> Headers:
+    """The same for a client of the user's own, whose wish for compressed replies must not go out.
+
+    They are read raw, so nobody would understand them.
+    """
+    return complete(complete(own, general), (("Accept-Encoding", "identity"),))

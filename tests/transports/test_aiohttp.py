@@ -333,6 +333,7 @@ def test_a_session_of_the_users_own_is_used_as_it_is(loopback_receiver):
     assert (reply.status_code, closed) == (302, False)
     assert (arrived.header("x-from"), arrived.header("x-site")) == ("session", "gz")
     assert arrived.header("content-type") is None
+    assert arrived.header("accept-encoding") == "identity"
     assert arrived.content == b"{}"
 
 

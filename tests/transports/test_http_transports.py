@@ -157,6 +157,12 @@ def test_authentication_goes_with_every_request(http, loopback_receiver, auth, v
     assert receiver.requests[0].header("x-site") == "gz"
 
 
+def test_a_header_and_authentication_are_not_both_sent(http):
+    """Receivers differ in which of two they take."""
+    with pytest.raises(InvalidFieldError, match=r"\.headers\['authorization'\]: is given beside auth"):
+        http(auth=BearerAuth("t0ken"), headers={"authorization": "Basic YTpi"})
+
+
 def test_a_requests_own_header_wins(http, loopback_receiver):
     """What the callback says counts more than what the transport says."""
     receiver = loopback_receiver(200)

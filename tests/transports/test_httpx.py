@@ -130,8 +130,30 @@ def test_a_client_of_the_users_own_is_used_as_it_is():
 
     assert clock.run(main()) == "rejected after 1 attempt: status 302, not 200"
     assert [str(request.url) for request in seen] == ["https://one.example/"]
-    assert seen[0].headers["x-from"] == "client"
+    assert (seen[0].headers["x-from"], seen[0].headers["accept-encoding"]) == ("client", "identity")
     assert seen[0].content == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ({"content": b"x" * 1_001}, "status 200, and a body longer than 1000 bytes"),
+        ({"headers": [("x", "y")] * 101}, "a reply of more than 100 headers"),
+    ],
+)
+def test_what_a_client_has_read_already_has_the_same_bounds(reply, told):
+    """Its mock transport and its event hooks read the whole body."""
+
+    async def main() -> str:
+        mock = httpx.MockTransport(lambda _request: httpx.Response(200, **reply))
+        async with (
+            httpx.AsyncClient(transport=mock) as client,
+            AsyncDispatcher(transport=HttpxTransport(client=client, max_reply_bytes=1_000)) as dispatcher,
+        ):
+            verified = await dispatcher.verify(Callback("https://one.example/", format="tencent"))
+            return verified.attempts[0].reason
+
+    assert VirtualClock().run(main()) == told
 
 
 @pytest.mark.parametrize("settings", [{"http2": True}, {"proxy": "http://127.0.0.1/"}, {"ca_file": "ca.pem"}])
