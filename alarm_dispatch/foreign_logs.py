@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Any
 
 from alarm_dispatch.exchange import Request
@@ -36,8 +36,9 @@ LOGGERS = (
 BINARY = ("hpack.hpack", "hpack.table")
 """Whose records are dropped: they hold headers in the compressed form, where no secret can be found."""
 
-# The URL and the headers of the request that is being carried, and the further secrets of its transport.
-_Carried = tuple[str, tuple[tuple[str, str], ...], tuple[str, ...]]
+# The URL and the headers of the request that is being carried, and its transport.  Not the request itself:
+# connections remember in which context they were made, and would keep its body.
+_Carried = tuple[str, tuple[tuple[str, str], ...], Any]
 _carried: ContextVar[_Carried | None] = ContextVar("alarm_dispatch_carried", default=None)
 
 
@@ -54,8 +55,8 @@ class _Masking(logging.Filter):
             return True
         if record.name in BINARY:
             return False
-        url, headers, also = carried
-        secrets = (*secrets_in(url, headers), *also)
+        url, headers, transport = carried
+        secrets = (*secrets_in(url, headers), *secrets_of(transport))
         try:
             record.msg, record.args = masked(record.getMessage(), secrets), ()
         except Exception:  # noqa: BLE001 - arguments that do not fit: logging tells it, and shows them
@@ -81,15 +82,20 @@ class Carrying:
     __slots__ = ("_carried", "_token")
 
     def __init__(self, request: Request, transport: Any) -> None:
-        self._carried = (request.url, request.headers, secrets_of(transport))
+        self._carried: _Carried = (request.url, request.headers, transport)
+        self._token: Token[_Carried | None] | None = None
 
     def __enter__(self) -> None:
         if not _listening:
             _listen()
-        self._token = _carried.set(self._carried)
+        known, own = _carried.get(), self._carried
+        # The engine has often said so before the transport does.
+        if known is None or known[1] is not own[1] or known[2] is not own[2] or known[0] != own[0]:
+            self._token = _carried.set(own)
 
     def __exit__(self, *_: object) -> None:
-        _carried.reset(self._token)
+        if self._token is not None:
+            _carried.reset(self._token)
 
 
 _listening: list[str] = []

@@ -251,13 +251,14 @@ class AiohttpTransport:
                 )
                 connections.writes.soon(protocol, message, progress)
                 reply, body = await protocol.read()
-                check_whole(reply.code, sent_whole=not protocol.unsent)
+                unsent = protocol.unsent
+                check_whole(reply.code, sent_whole=not unsent)
                 content = await self._read(body, reply.code)
             except BaseException:
                 protocol.hang_up()
                 connection.close()
                 raise
-            if protocol.unsent:
+            if unsent and protocol.unsent:
                 protocol.hang_up()
             connection.release()
         finally:

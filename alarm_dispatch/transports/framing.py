@@ -43,6 +43,9 @@ _MOST_DIGITS = 18
 _SWITCHING, _FIRST_FINAL = 101, 200
 _BODILESS = (204, 304)
 
+# A receiver's heads differ in their dates only, and are the same for a second.
+_LONGEST_KNOWN = 1024
+
 _HEAD_PART, _LENGTH, _CLOSE, _CHUNKS, _OVER = range(5)
 _SIZE, _AFTER, _TRAILERS = range(3)
 
@@ -77,12 +80,24 @@ class Framing:
     connection must not be used again.
     """
 
-    __slots__ = ("_bodiless", "_expected", "_headers", "_held", "_left", "_part", "_room", "spoiled")
+    __slots__ = (
+        "_bodiless",
+        "_expected",
+        "_headers",
+        "_held",
+        "_known",
+        "_left",
+        "_part",
+        "_room",
+        "spoiled",
+    )
 
     def __init__(self) -> None:
         self.spoiled = False
         self._part = _OVER
         self._held = b""
+        # The last head that began a reply, and what was made of it.
+        self._known: tuple[bytes, int, int, int, int] | None = None
 
     @property
     def over(self) -> bool:
@@ -103,7 +118,29 @@ class Framing:
         :class:`~alarm_dispatch.errors.TransportError` (unknown) for what is no reply of HTTP/1, and for more
         than :data:`MAX_HEAD_BYTES` and :data:`MAX_HEADERS`.
         """
-        return self._head(data) if self._part == _HEAD_PART else self._body(data)
+        if self._part != _HEAD_PART:
+            return self._body(data)
+        known = self._known
+        if (
+            known is None
+            or self._bodiless
+            or self._held
+            or self._room != MAX_HEAD_BYTES
+            or not data.startswith(known[0])
+        ):
+            return self._head(data)
+        head, part, left, room, headers = known
+        if part == _LENGTH and len(data) == len(head) + left:
+            self._part = _OVER
+            return data
+        self._part, self._left, self._room, self._headers, self._expected = part, left, room, headers, _SIZE
+        return self._with_body(head, data, 0, len(head))
+
+    def _with_body(self, head: bytes, data: bytes, begin: int, end: int) -> bytes:
+        """The head, which is ``data[begin:end]``, and what follows it of the body."""
+        body = self._body(data[end:])
+        # Nearly always all of it is the reply, and need not be put together again.
+        return data if not begin and end + len(body) == len(data) else head + body
 
     def _body(self, data: bytes) -> bytes:
         if self._part == _CHUNKS:
@@ -135,7 +172,10 @@ class Framing:
             status = int(match[1])
             if status >= _FIRST_FINAL:
                 self._part, self._left = self._framed(status, head)
-                return head + self._body(data[at:])
+                first = self._room + len(head) == MAX_HEAD_BYTES
+                if first and len(head) <= _LONGEST_KNOWN and not self._bodiless:
+                    self._known = (head, self._part, self._left, self._room, self._headers)
+                return self._with_body(head, data, at - len(head), at)
             if status == _SWITCHING:
                 # RFC 9110, section 15.2.2: only to what the client named, and we name nothing.
                 raise _unknown("the receiver switched to another protocol, unasked")

@@ -29,7 +29,7 @@ class WatchedProtocol(_Base):  # type: ignore[misc]  # of aiohttp's, which the o
 
     def ask(self, transport: asyncio.Transport, message: bytes) -> None:
         """Write a request; from now on what comes is its reply."""
-        self.watch().begin(bodiless=message.startswith(b"HEAD "))
+        (self._framing or self.watch()).begin(bodiless=message.startswith(b"HEAD "))
         transport.write(message)
 
     @property
@@ -46,18 +46,15 @@ class WatchedProtocol(_Base):  # type: ignore[misc]  # of aiohttp's, which the o
         elif framing.over:
             self._give_up(spoke_unasked())
         else:
-            self._receive(framing, data)
-
-    def _receive(self, framing: Framing, data: bytes) -> None:
-        try:
-            kept = framing.feed(data)
-        except TransportError as error:
-            self._give_up(error)
-            return
-        if framing.spoiled:
-            self.force_close()
-        if kept:
-            super().data_received(kept)
+            try:
+                kept = framing.feed(data)
+            except TransportError as error:
+                self._give_up(error)
+                return
+            if framing.spoiled:
+                self.force_close()
+            if kept:
+                super().data_received(kept)
 
     def hang_up(self) -> None:
         """Close at once: what is unsent would otherwise wait for a receiver that may never read it."""

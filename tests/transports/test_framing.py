@@ -208,3 +208,69 @@ def test_what_is_handed_on_is_one_reply_to_the_parser_too(wire, cuts):
             ended = isinstance(event, h11.EndOfMessage)
         assert ended == framing.over
         assert not ended or client.trailing_data == (b"", False)
+
+
+_HEADS = st.sampled_from(
+    [
+        _OK + b"content-length: 3\r\n\r\n",
+        _OK + b"transfer-encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 204 No\r\n\r\n",
+        _OK + b"\r\n",
+        b"HTTP/1.1 103 \r\nx: y\r\n\r\n" + _OK + b"transfer-encoding: chunked\r\n\r\n",
+    ]
+)
+_RESTS = [
+    b"",
+    b"abc",
+    b"abcd",
+    b"3\r\nabc\r\n0\r\n\r\n",
+    b"0\r\n" + b"x: y\r\n" * (MAX_HEADERS - 1) + b"\r\n",
+]
+_REPLY = st.tuples(_HEADS, st.sampled_from(_RESTS), st.booleans(), st.integers(0, 90))
+
+
+def _end(framing: Framing, wire: bytes, bodiless: bool, cut: int) -> tuple[bytes, str, bool, bool]:
+    """What comes of a reply in one or two pieces."""
+    framing.begin(bodiless=bodiless)
+    kept, told = b"", ""
+    try:
+        for part in (wire[:cut], wire[cut:]) if cut else (wire,):
+            if not framing.over:
+                kept += framing.feed(part)
+    except TransportError as error:
+        told = error.reason
+    return kept, told, framing.over, framing.spoiled
+
+
+@given(st.lists(_REPLY, min_size=2, max_size=5))
+def test_a_head_that_is_known_is_taken_as_when_it_was_new(replies):
+    """Whatever the connection has carried before, and whether a body belongs to the reply."""
+    framing = Framing()
+
+    for head, rest, bodiless, cut in replies:
+        fresh = _end(Framing(), head + rest, bodiless, cut)
+        assert _end(framing, head + rest, bodiless, cut) == fresh
+        if fresh[1] or framing.spoiled or not framing.over:
+            return  # such a connection carries nothing more
+
+
+_INTERIM = b"HTTP/1.1 103 \r\nx: y\r\n\r\n"
+_CHUNKED_HEAD = _OK + b"transfer-encoding: chunked\r\n\r\n"
+_FEW, _MANY = b"0\r\n\r\n", b"0\r\n" + b"x: y\r\n" * (MAX_HEADERS - 1) + b"\r\n"
+_SHORT = _OK + b"content-length: 3\r\n\r\nabc"
+
+
+@pytest.mark.parametrize(
+    ("known", "wire", "cut"),
+    [
+        (_CHUNKED_HEAD + _FEW, _INTERIM + _CHUNKED_HEAD + _MANY, len(_INTERIM)),
+        (_INTERIM + _CHUNKED_HEAD + _FEW, _CHUNKED_HEAD + _MANY, 0),
+        (_SHORT, _OK + b"x: " + _SHORT, len(_OK) + 3),
+    ],
+)
+def test_only_a_head_that_begins_a_reply_is_known(known, wire, cut):
+    """What came before one counts, and so does what is held back of it."""
+    framing = Framing()
+    _end(framing, known, False, 0)
+
+    assert _end(framing, wire, False, cut) == _end(Framing(), wire, False, cut)
