@@ -94,6 +94,18 @@ class EgressRules(TypedDict, total=False):
     tell_addresses: bool
 
 
+def check_not_empty(rules: Mapping[str, Any]) -> None:
+    """Nothing, or InvalidFieldError for a list of what is allowed that allows nothing.
+
+    Whoever computes one from an empty table would open what he meant to close.
+    """
+    for name in ("allow_hosts", "allow_networks", "allow_ports"):
+        given = rules.get(name)
+        if given is not None and hasattr(given, "__len__") and not len(given):
+            told = "is empty, which would allow nothing; leave it out to allow what the preset does"
+            raise InvalidFieldError(f"EgressPolicy.{name}", told)
+
+
 def _preset(value: Preset | str) -> Preset:
     return values.enum_member(Preset, value, "EgressPolicy.preset")
 
@@ -188,6 +200,7 @@ class EgressPolicy(_Remembering):
         Public, private, loopback and shared (CGNAT) addresses may be called.  Refused are link-local, cloud
         metadata, multicast, broadcast, unspecified, documentation and reserved ones.
         """
+        check_not_empty(rules)
         return cls(preset=Preset.INTERNAL, **rules)  # type: ignore[arg-type]  # the converters take any list
 
     @classmethod
@@ -196,11 +209,13 @@ class EgressPolicy(_Remembering):
 
         As the registries of special-purpose addresses have it (RFC 6890).
         """
+        check_not_empty(rules)
         return cls(preset=Preset.PUBLIC_ONLY, **rules)  # type: ignore[arg-type]  # see there
 
     @classmethod
     def anything(cls, **rules: Unpack[EgressRules]) -> EgressPolicy:
         """For tests: any address, though the lists still hold."""
+        check_not_empty(rules)
         return cls(preset=Preset.ANYTHING, **rules)  # type: ignore[arg-type]  # see there
 
     @property

@@ -229,7 +229,7 @@ class Engine(Settling):
             self._queues.window.leave(share)
         if job.state is JobState.IN_FLIGHT:  # else it was settled without waiting for this
             job.state = JobState.WAITING
-        self._untold.append(attempt)
+        self._untold.append((job, attempt))
         if ours is None:
             self._end_waiting(job, lane)
         elif not ours:

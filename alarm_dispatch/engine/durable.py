@@ -199,7 +199,7 @@ class DurableEngine(Engine):
         if job.state is JobState.SETTLED:
             return
         job.attempts = (*job.attempts, attempt)
-        self._untold.append(attempt)
+        self._untold.append((job, attempt))
         if attempt.confirmed or (ours and attempt.retry_in is None):
             self._report(job, error)
         else:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 
+from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
 from alarm_dispatch.engine.lanes import Lane
 from alarm_dispatch.engine.settings import EngineSettings
@@ -27,24 +28,23 @@ class Settling:
         self._counts = dict.fromkeys(DeliveryStatus, 0)
         self._pending = 0
         self._emptied: set[asyncio.Future[None]] = set()
-        self._untold: deque[Attempt | tuple[Job, Delivery]] = deque()
+        self._untold: deque[tuple[Job, Attempt | Delivery]] = deque()
         self._telling = False
 
-    def tell(self, event: Attempt | Delivery) -> None:
-        """Tell the hooks; what one of them raises is logged and harms nobody."""
+    def tell(self, event: Attempt | Delivery, callback: Callback) -> None:
+        """Tell the hooks of an event of ``callback``; what one of them raises is logged and harms nobody."""
         for hook in self._settings.hooks:
             try:
                 hook(event)
             except BaseException as error:  # noqa: BLE001 - a hook only watches; the log tells what it raises
-                secrets = event.callback.secrets if isinstance(event, Delivery) else ()
-                shown = shown_error(error, secrets)
+                shown = shown_error(error, callback.secrets)
                 _log.error("hook %r raised on %s", hook, type(event).__name__, exc_info=shown)
 
     def settle_unbuilt(self, delivery: Delivery) -> None:
         """Count and tell a delivery that failed before it became a job."""
         self._counts[delivery.status] += 1
         self._settings.backlog.release()
-        self.tell(delivery)
+        self.tell(delivery, delivery.callback)
 
     def _report(self, job: Job, error: BaseException | None, status: DeliveryStatus | None = None) -> None:
         if job.state is JobState.SETTLED:
@@ -66,13 +66,10 @@ class Settling:
         self._telling = True
         try:
             while self._untold:
-                event = self._untold.popleft()
-                if isinstance(event, Attempt):
-                    self.tell(event)
-                else:
-                    job, delivery = event
-                    self.tell(delivery)
-                    job.ticket.settle(job.index, delivery)
+                job, event = self._untold.popleft()
+                self.tell(event, job.callback)
+                if isinstance(event, Delivery):
+                    job.ticket.settle(job.index, event)
         finally:
             self._telling = False
         self._wake_if_empty()

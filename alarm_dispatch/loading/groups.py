@@ -20,6 +20,7 @@ from alarm_dispatch.confirmation import (
 )
 from alarm_dispatch.converters import StructureError, at_key, collecting_converter, gathered, problems_of
 from alarm_dispatch.egress import EgressPolicy
+from alarm_dispatch.egress.policy import check_not_empty
 from alarm_dispatch.errors import ConfigurationError, InvalidFieldError
 from alarm_dispatch.exchange import Transport
 from alarm_dispatch.formats import Format
@@ -257,6 +258,10 @@ def _egress(value: Any, _type: Any) -> EgressPolicy:
         raise TypeError(
             'must be the name of a preset, or a table such as {preset = "internal", https_only = true}'
         )
+    try:
+        check_not_empty(value)
+    except InvalidFieldError as error:
+        raise ValueError(f"{error.field.rpartition('.')[2]} {error.problem}") from None
     return _egress_table(value, EgressPolicy)  # type: ignore[no-any-return]  # a hook gives what it is for
 
 

@@ -147,6 +147,21 @@ def test_a_hook_that_raises_with_the_url(virtual_clock, memory_receiver, caplog)
     assert MARK not in caplog.text
 
 
+@pytest.mark.parametrize("kind", [Attempt, Delivery])
+def test_a_hook_that_raises_with_what_it_knows_otherwise(virtual_clock, memory_receiver, caplog, kind):
+    """An attempt names its callback only, and the log shows nothing of that all the same."""
+
+    def hook(event: Any) -> None:
+        if type(event) is kind:
+            raise ValueError(URL, HEADERS)
+
+    receiver = memory_receiver(200)
+    dispatch(virtual_clock, receiver.transport, METRIC_ALARM, group(URL, headers=HEADERS), hooks=[hook])
+
+    assert "ForeignError: ValueError" in caplog.text
+    assert MARK not in caplog.text
+
+
 def test_a_transport_that_cannot_be_closed_with_its_secret(virtual_clock, caplog):
     """As above."""
 

@@ -232,6 +232,15 @@ def test_what_is_no_rule(rules, told):
     assert told is None or str(caught.value) == f"EgressPolicy.{told}"
 
 
+@pytest.mark.parametrize("preset", [EgressPolicy.internal, EgressPolicy.public_only, EgressPolicy.anything])
+@pytest.mark.parametrize("name", ["allow_hosts", "allow_networks", "allow_ports"])
+@pytest.mark.parametrize("empty", [[], (), frozenset()])
+def test_a_list_that_allows_nothing_is_refused(preset, name, empty):
+    """One that was computed from an empty table would otherwise allow everything."""
+    with pytest.raises(InvalidFieldError, match=f"EgressPolicy.{name}: is empty, which would allow nothing"):
+        preset(**{name: empty})
+
+
 def test_rules_are_kept_in_one_spelling():
     """So that two policies that mean the same are equal."""
     one: dict[str, Any] = {

@@ -323,6 +323,13 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
         ({"format": {"name": "tencent", "color": 1}}, {"format.color": None}),
         ({"egress": "public"}, {"egress": "is 'public'; allowed are: internal, public_only, anything"}),
         ({"egress": 5}, {"egress": _EGRESS}),
+        (
+            {"egress": {"preset": "public_only", "allow_hosts": []}},
+            {
+                "egress": "allow_hosts is empty, which would allow nothing; "
+                "leave it out to allow what the preset does"
+            },
+        ),
         ({"egress": ["internal"]}, {"egress": _EGRESS}),
         (
             {
