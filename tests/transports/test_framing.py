@@ -274,3 +274,21 @@ def test_only_a_head_that_begins_a_reply_is_known(known, wire, cut):
     _end(framing, known, False, 0)
 
     assert _end(framing, wire, False, cut) == _end(Framing(), wire, False, cut)
+
+
+@pytest.mark.parametrize("kind", ["with a length", "chunked"])
+@pytest.mark.parametrize("late", [0, 1, 2])
+def test_the_same_head_again_with_a_body_that_comes_later(kind, late):
+    """The head is known by then, and its body is still counted to the end."""
+    reply = _WHOLE[kind]
+    cut = len(reply) - late
+    _, framing = fed(reply)
+    framing.begin()
+
+    kept = framing.feed(reply[:cut])
+    over = framing.over
+    kept += framing.feed(reply[cut:]) if late else b""
+
+    assert kept == reply
+    assert over == (not late)
+    assert (framing.over, framing.spoiled) == (True, False)
