@@ -264,3 +264,8 @@ def test_an_error_that_tells_a_secret_is_told_without(error: BaseException, text
 def test_an_error_without_a_text_is_told_by_its_kind() -> None:
     """Somebody else's, and broken."""
     assert described(_MuteError()) == "_MuteError"
+
+
+def test_what_only_looks_like_a_beginning_is_passed_over() -> None:
+    """The one that reaches to the cut is what was cut off."""
+    assert masked("abcde! abcde…", ["abcdefghijklm"]) == "abcde! ***…"
