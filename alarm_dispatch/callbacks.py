@@ -15,7 +15,8 @@ from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.egress.urls import target_of
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Transport
-from alarm_dispatch.formats import DeliveryRules, Format
+from alarm_dispatch.formats import DeliveryRules, Format, Payload
+from alarm_dispatch.formats.abilities import rate_of, secrets_of
 from alarm_dispatch.http_values import HeaderValue, check_headers, check_url, split_user_info
 from alarm_dispatch.limits import Circuit, Rate, as_circuit, as_rate
 from alarm_dispatch.redaction import MASK, SecretUrl, redact_headers, redact_url, secrets_in
@@ -74,8 +75,12 @@ def _confirmation(value: ConfirmationLike | None) -> Confirmation | None:
     return None if value is None else confirmed_by(value)
 
 
-def _rate(value: Rate | float | str | None) -> Rate | None:
-    return None if value is None else as_rate(value, "Callback.rate")
+def _rate(value: Rate | float | str | bool | None) -> Rate | bool | None:
+    return value if value is None or value is False else as_rate(value, "Callback.rate")
+
+
+def _kept(rate: Rate | bool) -> Rate | None:
+    return rate if isinstance(rate, Rate) else None
 
 
 def _check_circuit(_instance: object, attribute: Any, value: Any) -> None:
@@ -127,7 +132,7 @@ class _WorkedOut(Overrides):
     No fields, so that whoever goes through those (:func:`attrs.asdict`, cattrs) sees secrets only.
     """
 
-    __slots__ = ("_complete", "address", "headers", "lane", "url")
+    __slots__ = ("_complete", "address", "headers", "lane", "pace", "url")
 
     url: str
     """The URL, as a plain text."""
@@ -138,6 +143,8 @@ class _WorkedOut(Overrides):
     address: str
     """The URL that is called: without user information, which is in the headers, and with its host in the one
     spelling that it was checked in."""
+    pace: Rate | None
+    """The rate that is kept: its own, else that of its format."""
     _complete: dict[str, tuple[tuple[str, str], ...]]
 
 
@@ -155,7 +162,8 @@ class Callback(_WorkedOut):
     the redacted URL when none is given.
 
     ``limit`` is the number of requests in flight at a time.  ``rate`` spares the receiver: a
-    :class:`~alarm_dispatch.limits.Rate`, its text (``"20/60"``), or requests a second.  ``circuit`` pauses
+    :class:`~alarm_dispatch.limits.Rate`, its text (``"20/60"``), or requests a second; None is that of its
+    format's vendor, where there is one, and False is none.  ``circuit`` pauses
     it after failures: a :class:`~alarm_dispatch.limits.Circuit`, or True for the usual figures; False is
     none where the dispatcher has one.  ``supersede`` drops a waiting notification when a newer one of the
     same alarm comes.  ``max_age`` gives a notification up that was not delivered in so many seconds.
@@ -176,7 +184,7 @@ class Callback(_WorkedOut):
     limit: int = field(
         kw_only=True, default=DEFAULT_LIMIT, validator=values.non_negative(whole=True, least=1)
     )
-    rate: Rate | None = field(kw_only=True, default=None, converter=_rate)
+    rate: Rate | bool | None = field(kw_only=True, default=None, converter=_rate)
     circuit: Circuit | bool | None = field(kw_only=True, default=None, validator=_check_circuit)
     supersede: bool = field(kw_only=True, default=False, validator=values.instance(bool))
     max_age: float | None = field(kw_only=True, default=None, validator=_check_timeout)
@@ -198,6 +206,7 @@ class Callback(_WorkedOut):
             "headers": tuple((name, value.reveal()) for name, value in self._headers),
             "lane": f"{self.name}\n{url}",
             "address": as_given(address),
+            "pace": rate_of(self.format) if self.rate is None else _kept(self.rate),
             "_complete": {},
         }
         for name, value in worked_out.items():
@@ -238,7 +247,7 @@ class Callback(_WorkedOut):
     @property
     def secrets(self) -> tuple[str, ...]:
         """The texts that nothing may show of it."""
-        return secrets_in(self.url, self.headers)
+        return (*secrets_in(self.url, self.headers), *secrets_of(self.format))
 
     def masked(self) -> Callback:
         """The same to look at: its URL and headers masked, without what it would be sent and judged by."""
@@ -268,6 +277,14 @@ class Callback(_WorkedOut):
                 self._complete[content_type] = found
         return found
 
+    def headers_for(self, payload: Payload) -> tuple[tuple[str, str], ...]:
+        """All headers of a request with this payload, its own ones among them."""
+        headers = self.headers_with(payload.content_type)
+        if not payload.headers:
+            return headers
+        given = {name.lower() for name, _ in headers}
+        return headers + tuple(pair for pair in payload.headers if pair[0].lower() not in given)
+
     def __str__(self) -> str:
         """Its name, which shows no secret."""
         return self.name
@@ -292,6 +309,9 @@ def _callbacks(value: Iterable[Callback]) -> tuple[Callback, ...]:
 class AlarmGroup(Overrides):
     """A named list of callbacks; its ``timeout``, ``schedule`` and ``confirmation`` hold for all of them.
 
+    ``window`` is for how many seconds alarms are gathered, from the first one on, before they are sent in one
+    message; where a format has one alarm in a message, nothing is gathered.
+
     A group without callbacks is an error: nobody would be told, and nobody would notice.
     """
 
@@ -299,6 +319,7 @@ class AlarmGroup(Overrides):
     callbacks: tuple[Callback, ...] = field(
         kw_only=True, converter=_callbacks, validator=values.instances(Callback)
     )
+    window: float | None = field(kw_only=True, default=None, validator=_check_timeout)
 
     def __attrs_post_init__(self) -> None:
         if not self.callbacks:

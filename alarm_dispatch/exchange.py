@@ -68,10 +68,17 @@ def _verdict(value: Verdict | str) -> Verdict:
 
 @frozen
 class Judgement:
-    """What a confirmation says of a reply: a verdict, and why, for people."""
+    """What a confirmation says of a reply: a verdict, and why, for people.
+
+    ``final`` says that the receiver would answer every further attempt alike, so that none is made (a key
+    that is unknown, a body that it cannot take).  ``retry_after`` is for how many seconds the receiver wants
+    to be left alone, where it says so in another way than by a Retry-After.
+    """
 
     verdict: Verdict = field(converter=_verdict)
     reason: str = ""
+    final: bool = False
+    retry_after: float | None = None
 
 
 @frozen(kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import attrs
@@ -17,6 +17,7 @@ from alarm_dispatch.egress import INTERNAL, EgressPolicy
 from alarm_dispatch.exchange import Attempt, Request, Transport, Verdict
 from alarm_dispatch.foreign_logs import secrets_of
 from alarm_dispatch.formats import BuildContext, DeliveryRules, Payload
+from alarm_dispatch.formats.abilities import can_bundle, messages_of
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox.base import Entry, LaneKey
 from alarm_dispatch.redaction import presentable, redact_headers, shown_error
@@ -25,9 +26,12 @@ from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.states import rank_of
 from alarm_dispatch.tickets import Ticket
 
-__all__ = ["Job", "JobState", "Preparation", "Unbuilt"]
+__all__ = ["GATHERED", "Gathered", "Job", "JobState", "Preparation", "Unbuilt"]
 
 _ONCE = RetrySchedule(attempts=1)
+
+GATHERED = "\n"
+"""The order of what is gathered: a message of several alarms has to wait for those before it."""
 
 
 class JobState(enum.IntEnum):
@@ -69,9 +73,15 @@ class Kept:
 class Job:
     """One delivery on its way: what is sent, by which rules, and what came of it so far.
 
-    ``ticket`` is told once, with the settled delivery.  ``next`` and ``tail`` are the lane's: the job
-    behind this one in its alarm, and, on the first, the last of them.  ``submitted`` and
-    ``first_started`` are times of the engine's loop.  ``kept`` is None for what is in no outbox.
+    ``content`` and ``headers`` are those of the message that is to be sent: number ``part``, from 0, of
+    ``messages`` where there are several.  So many are confirmed; ``before`` is how many attempts were made
+    before this one's, which its schedule does not count.
+
+    ``ticket`` is told once, with the settled delivery.  ``order`` names those that are sent one after the
+    other: the alarm, or for what is gathered the lane.  ``next`` and ``tail`` are the lane's: the job
+    behind this one in that order, and, on the first, the last of them.  ``submitted`` and
+    ``first_started`` are times of the engine's loop.  ``kept`` is None for what is in no outbox,
+    ``gathered`` for what is sent by itself.
     """
 
     delivery_id: str
@@ -94,20 +104,68 @@ class Job:
     next: Job | None = None
     tail: Job | None = None
     kept: Kept | None = None
+    order: str = attrs.field(default=attrs.Factory(lambda self: self.alarm_id, takes_self=True))
+    messages: tuple[Payload, ...] = attrs.field(default=(), repr=False)
+    part: int = 0
+    before: int = 0
+    gathered: Gathered | None = None
 
     @property
     def confirmed(self) -> bool:
-        """Whether the last attempt was confirmed."""
-        return bool(self.attempts) and self.attempts[-1].verdict is Verdict.CONFIRMED
+        """Whether all of its messages were confirmed."""
+        return self.part >= (len(self.messages) or 1)
+
+    @property
+    def deliveries(self) -> Sequence[Job]:
+        """Those that its requests are for: itself."""
+        return (self,)
+
+    @property
+    def stored(self) -> bool:
+        """Whether an outbox has it."""
+        return self.kept is not None
+
+    def note(self, attempt: Attempt) -> None:
+        """Add an attempt; when it was confirmed, the next message is to be sent, if there is one."""
+        self.attempts = (*self.attempts, attempt)
+        if attempt.verdict is Verdict.CONFIRMED:
+            self.part += 1
+            self.before, self.waited = len(self.attempts), 0.0
+            self._turn_to_part()
+
+    def resume(self, attempts: tuple[Attempt, ...], earlier: int) -> Sequence[Attempt]:
+        """Go on after these attempts, ``earlier`` of which count no more; those of the present message."""
+        self.attempts, self.part, self.before = attempts, 0, earlier
+        for count, attempt in enumerate(attempts[earlier:], start=earlier + 1):
+            if attempt.verdict is Verdict.CONFIRMED:
+                self.part, self.before = self.part + 1, count
+        if self.confirmed:
+            # The format makes fewer messages of it than it did: what those had told is not known.
+            self.part = 0
+        self._turn_to_part()
+        since = attempts[self.before :]
+        self.waited = sum(attempt.retry_in or 0.0 for attempt in since)
+        return since
+
+    def _turn_to_part(self) -> None:
+        if self.part < len(self.messages):
+            message = self.messages[self.part]
+            self.content, self.headers = message.content, self.callback.headers_for(message)
+
+    @property
+    def message_id(self) -> str:
+        """What names the message: the delivery's id, and which one it is where there are several."""
+        return f"{self.delivery_id}~{self.part + 1}" if self.messages else self.delivery_id
 
     def request(self, number: int, started_at: datetime) -> Request:
-        """The request of attempt ``number``, not yet signed; its bytes are the same each time."""
+        """The request of attempt ``number``, not yet finished or signed; its bytes are the same each time."""
+        message_id, number = self.message_id, number - self.before
         return Request(
             method=self.method,
             url=self.callback.address,
-            headers=self.headers + own_headers(self.delivery_id, number, started_at),
+            headers=self.headers + own_headers(message_id, number, started_at),
             content=self.content,
-            delivery_id=self.delivery_id,
+            delivery_id=message_id,
             attempt=number,
             lane=self.callback.lane,
             egress=self.egress,
@@ -134,6 +192,14 @@ class Job:
             attempts=self.attempts,
             error=None if confirmed else error,
         )
+
+
+@define(eq=False)
+class Gathered:
+    """What a job that waits for others has beside the others: its alarm, and the seconds of the window."""
+
+    alarm: Alarm
+    window: float
 
 
 @define(eq=False)
@@ -197,7 +263,7 @@ class Preparation:
         """The job of a delivery that was in an outbox, if it can still be built."""
         ticket = Ticket(entry.alarm_id, group.name, 1)
 
-        def build(callback: Callback, context: BuildContext) -> tuple[Payload, str, DeliveryRules]:
+        def build(callback: Callback, context: BuildContext) -> _Built:
             return self._builder(read_alarm(entry.content), group)(callback, context)
 
         item = self._prepare(
@@ -208,9 +274,12 @@ class Preparation:
         return item
 
     def _builder(self, alarm: Alarm, group: AlarmGroup) -> _Build:
-        def build(callback: Callback, context: BuildContext) -> tuple[Payload, str, DeliveryRules]:
-            payload = callback.format.build(alarm, context)
-            return payload, "POST", effective_rules(callback, group, self.defaults)
+        def build(callback: Callback, context: BuildContext) -> _Built:
+            messages = messages_of(callback.format, alarm, context)
+            gathered = None
+            if group.window is not None and can_bundle(callback.format):
+                gathered = Gathered(alarm, group.window)
+            return messages, "POST", effective_rules(callback, group, self.defaults), gathered
 
         return build
 
@@ -221,10 +290,10 @@ class Preparation:
         """
         _check_kind(callback, Callback, "callback")
 
-        def build(callback: Callback, context: BuildContext) -> tuple[Payload, str, DeliveryRules]:
+        def build(callback: Callback, context: BuildContext) -> _Built:
             asked = callback.format.verification(context)
             rules = DeliveryRules(timeout=asked.timeout, schedule=_ONCE, confirmation=asked.confirmation)
-            return asked.payload, asked.method, rules
+            return (asked.payload,), asked.method, rules, None
 
         ticket = Ticket("", "", 1)
         return ticket, self._prepare(callback, self.new_id(), self.clock.now(), "", 0, ticket, 0, build)
@@ -243,15 +312,20 @@ class Preparation:
         try:
             check_delivery_id(delivery_id)
             context = BuildContext(session_id=delivery_id, now=now, url=callback.url)
-            payload, method, rules = build(callback, context)
-            _check_kind(payload, Payload, f"what format {callback.format.name} built")
+            messages, method, rules, gathered = build(callback, context)
+            for payload in messages:
+                _check_kind(payload, Payload, f"what format {callback.format.name} built")
+            first = messages[0]
             return Job(
                 delivery_id=delivery_id,
                 alarm_id=alarm_id,
                 callback=callback,
                 rules=rules,
-                content=payload.content,
-                headers=callback.headers_with(payload.content_type),
+                content=first.content,
+                headers=callback.headers_for(first),
+                messages=messages if len(messages) > 1 else (),
+                gathered=gathered,
+                order=alarm_id if gathered is None else GATHERED,
                 method=method,
                 level=level,
                 transport=callback.transport or self.transport,
@@ -271,7 +345,8 @@ class Preparation:
             )
 
 
-_Build = Callable[[Callback, BuildContext], tuple[Payload, str, DeliveryRules]]
+_Built = tuple[tuple[Payload, ...], str, DeliveryRules, Gathered | None]
+_Build = Callable[[Callback, BuildContext], _Built]
 
 
 def _check_kind(value: object, kind: type, name: str) -> None:

@@ -196,7 +196,7 @@ class Engine(Settling):
         """
         number = len(job.attempts) + 1
         started, started_at = self._loop.time(), self._settings.clock.now()
-        if number == 1 or (job.kept is not None and job.kept.earlier == number - 1):
+        if job.before == number - 1:
             job.first_started = started
         outcome = await make_request(job, job.request(number, started_at), started + job.rules.timeout)
         ended = self._loop.time()
@@ -215,27 +215,31 @@ class Engine(Settling):
             attempt, fault = what_follows(
                 job,
                 attempt,
-                outcome.reply,
+                outcome,
                 ended,
                 settings=self._settings,
-                closing=self._closing and job.kept is None,
+                closing=self._closing and not job.stored,
             )
+        elif attempt.confirmed and job.part + 1 < len(job.messages):
+            attempt = attempt.with_retry_in(0.0)
         # Its place is free only when that is on disk: what arrives twice after a crash is what had a place.
-        ours = job.kept is None or await self._recorded(job, attempt, fault)
-        job.attempts = (*job.attempts, attempt)
+        ours = not job.stored or await self._recorded(job, attempt, fault)
+        job.note(attempt)
         if lane is not None:
             lane.ended(ended, job, answered=outcome.answered, confirmed=outcome.confirmed)
         if share is not None:
             self._queues.window.leave(share)
         if job.state is JobState.IN_FLIGHT:  # else it was settled without waiting for this
             job.state = JobState.WAITING
-        self._untold.append((job, attempt))
+        self._untold.extend((one, one.attempts[-1]) for one in job.deliveries)
         if ours is None:
             self._end_waiting(job, lane)
         elif not ours:
             self._lose(job, lane)
         elif attempt.retry_in is None:
             self._settle(job, lane, fault)
+        elif attempt.confirmed and lane is not None:
+            self._make_ready(job, lane)  # its next message, also while the dispatcher is being closed
         elif self._closing:
             self._end_waiting(job, lane)
         else:
@@ -256,9 +260,9 @@ class Engine(Settling):
             return
         following = lane.settle(job)
         if job.confirmed:
-            lane.delivered += 1
+            lane.delivered += len(job.deliveries)
         else:
-            lane.failed += 1
+            lane.failed += len(job.deliveries)
         self._report(job, error)
         if not self._ended:
             self._go_on(following, lane)

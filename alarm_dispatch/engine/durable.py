@@ -198,9 +198,9 @@ class DurableEngine(Engine):
         """Settle a job whose task was cancelled while the attempt was being noted."""
         if job.state is JobState.SETTLED:
             return
-        job.attempts = (*job.attempts, attempt)
+        job.note(attempt)
         self._untold.append((job, attempt))
-        if attempt.confirmed or (ours and attempt.retry_in is None):
+        if job.confirmed or (ours and attempt.retry_in is None):
             self._report(job, error)
         else:
             self.put_off(job)

@@ -204,9 +204,7 @@ class Keeper:
             return
         kept = _kept(found)
         kept.earlier, kept.taken = held.earlier, True
-        since = held.attempts[held.earlier :]
-        found.attempts = held.attempts
-        found.waited = sum(attempt.retry_in or 0.0 for attempt in since)
+        since = found.resume(held.attempts, held.earlier)
         clock = self._clock.now()
         if since:
             # Not in the future, where a clock that was set back would have it.

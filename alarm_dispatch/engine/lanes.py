@@ -38,8 +38,9 @@ class CircuitState(enum.StrEnum):
 class Lane:
     """One receiver's deliveries.
 
-    ``heads`` holds, for each alarm with unsettled deliveries, the first of them; the others hang on it in
-    their order and start only when those before have settled, so that resolved never overtakes triggered.
+    ``heads`` holds, for each alarm (or other order) with unsettled deliveries, the first of them; the others
+    hang on it in their order and start only when those before have settled, so that resolved never overtakes
+    triggered.
     ``ready`` are the heads that may be sent now, by level, and ``enrolled`` where they have their turns.
     ``pending`` counts the unsettled ones.
 
@@ -74,7 +75,7 @@ class Lane:
     def adopt(self, callback: Callback, circuit: Circuit | None) -> None:
         """Go by this callback's settings; ``circuit`` is its own or the dispatcher's."""
         self.settings_of = callback
-        self.name, self.limit, self.rate, self.circuit = callback.name, callback.limit, callback.rate, circuit
+        self.name, self.limit, self.rate, self.circuit = callback.name, callback.limit, callback.pace, circuit
         if circuit is None:
             self._failures, self._open_until, self._probe = 0, None, None
 
@@ -83,17 +84,17 @@ class Lane:
     def push(self, job: Job) -> bool:
         """Put the job behind its alarm's others; True when it is the first and may be sent."""
         self.pending += 1
-        head = self.heads.get(job.alarm_id)
+        head = self.heads.get(job.order)
         if head is None:
-            self.heads[job.alarm_id] = job
+            self.heads[job.order] = job
             return True
         (head.tail or head).next = job
         head.tail = job
         return False
 
-    def take_out(self, alarm_id: str) -> list[Job]:
-        """Take out the alarm's deliveries, oldest first, save one in flight or whose end is being written."""
-        head = self.heads.get(alarm_id)
+    def take_out(self, order: str) -> list[Job]:
+        """Take out those of an order, oldest first, save one in flight or whose end is being written."""
+        head = self.heads.get(order)
         if head is None:
             return []
         taken = list(_chain(head))
@@ -101,7 +102,7 @@ class Lane:
             taken.remove(head)
             head.next = head.tail = None
         else:
-            del self.heads[alarm_id]
+            del self.heads[order]
         for job in taken:
             job.next = job.tail = None  # it may be put in again
         self.pending -= len(taken)
@@ -109,7 +110,7 @@ class Lane:
 
     def withdraw(self) -> list[Job]:
         """Take out the deliveries of all alarms in this way."""
-        taken = [job for alarm_id in list(self.heads) for job in self.take_out(alarm_id)]
+        taken = [job for order in list(self.heads) for job in self.take_out(order)]
         for queue in self.ready:
             queue.clear()
         self._stale = 0
@@ -137,15 +138,15 @@ class Lane:
         self.pending -= 1
         following = job.next
         if following is None:
-            del self.heads[job.alarm_id]
+            del self.heads[job.order]
         else:
             following.tail = job.tail if job.tail is not following else None
-            self.heads[job.alarm_id] = following
+            self.heads[job.order] = following
         job.next = job.tail = None
         return following
 
     def jobs(self) -> Iterator[Job]:
-        """All unsettled deliveries."""
+        """All unsettled jobs."""
         for head in list(self.heads.values()):
             yield from _chain(head)
 

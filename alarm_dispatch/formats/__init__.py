@@ -1,5 +1,6 @@
 """The callback formats; each vendor's is a module of its own, with a class ``Format``."""
 
+from alarm_dispatch.formats.abilities import Bundle, BundlingFormat, FinishingFormat
 from alarm_dispatch.formats.base import (
     BuildContext,
     DeliveryRules,
@@ -12,8 +13,11 @@ from alarm_dispatch.formats.registry import get, names, resolve
 
 __all__ = [
     "BuildContext",
+    "Bundle",
+    "BundlingFormat",
     "DeliveryRules",
     "Dialect",
+    "FinishingFormat",
     "Format",
     "Payload",
     "Verification",

@@ -281,7 +281,7 @@ _converter.register_structure_hook(BasicAuth | BearerAuth, _auth)
 _converter.register_structure_hook(Secret, _secret)
 _converter.register_structure_hook_func(lambda kind: kind == _Headers, _headers)
 _converter.register_structure_hook_func(lambda kind: kind == _ClientCert, _client_cert)
-_converter.register_structure_hook(Rate, _rate)
+_converter.register_structure_hook_func(lambda kind: kind == (Rate | bool | None), _rate)
 # The hook of any class of settings, before the one that takes a preset's name as well.
 _egress_table = _converter.get_structure_hook(EgressPolicy)
 _converter.register_structure_hook(EgressPolicy, _egress)

@@ -22,6 +22,7 @@ __all__ = [
     "SignerLike",
     "Unkeyed",
     "as_signer",
+    "finished",
     "header_names",
     "signed",
 ]
@@ -149,6 +150,21 @@ def signed(request: Request, signer: Signer) -> Request:
     # Nor may the key be told by what caused it.
     made.__cause__ = made.__context__ = None
     raise made
+
+
+def finished(request: Request, finish: Callable[[Request], Request], name: str) -> Request:
+    """The request as the format ``name`` finishes it for this attempt.
+
+    Raises :class:`~alarm_dispatch.errors.SigningError` whatever goes wrong, with a text that holds no key.
+    """
+    try:
+        made: object = finish(request)
+        if isinstance(made, Request):
+            return made
+        told = f"format {name} finished the request with a {type(made).__name__}"
+    except Exception as error:  # noqa: BLE001 - whatever it is, it fails this delivery; its text may hold the key
+        told = f"format {name} raised {type(error).__name__} when it finished the request"
+    raise SigningError(told)
 
 
 def _headers_of(request: Request, signer: Signer) -> tuple[tuple[str, str], ...]:
