@@ -201,7 +201,7 @@ class Callback(_WorkedOut):
         address = target_of(url, "Callback.url").url
         if not self.name:
             object.__setattr__(self, "name", f"{self.format.name} {redact_url(url)}")
-        worked_out = {
+        worked_out: dict[str, object] = {
             "url": url,
             "headers": tuple((name, value.reveal()) for name, value in self._headers),
             "lane": f"{self.name}\n{url}",

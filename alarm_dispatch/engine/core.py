@@ -238,19 +238,24 @@ class Engine(Settling):
             self._lose(job, lane)
         elif attempt.retry_in is None:
             self._settle(job, lane, fault)
-        elif attempt.confirmed and lane is not None:
-            self._make_ready(job, lane)  # its next message, also while the dispatcher is being closed
-        elif self._closing:
-            self._end_waiting(job, lane)
         else:
-            job.waited += attempt.retry_in
-            self._timers.push(ended + attempt.retry_in, job)
+            self._continue(job, lane, attempt, ended)
         if lane is not None:
             self._queues.bring_back(lane)
         self._tell_all()
         if isinstance(fault, KeyboardInterrupt):
             raise fault  # the delivery is settled; the person at the keyboard wants more than that
         return isinstance(outcome.fault, DispatcherClosedError)
+
+    def _continue(self, job: Job, lane: Lane | None, attempt: Attempt, ended: float) -> None:
+        """Have the job's next attempt made, which follows this one."""
+        if attempt.confirmed and lane is not None:
+            self._make_ready(job, lane)  # its next message, also while the dispatcher is being closed
+        elif self._closing:
+            self._end_waiting(job, lane)
+        elif attempt.retry_in is not None:  # pragma: no branch - for mypy
+            job.waited += attempt.retry_in
+            self._timers.push(ended + attempt.retry_in, job)
 
     # -- out
 

@@ -1,8 +1,8 @@
-"""What a format may be able to do beyond the least: several messages, several alarms, a last touch to each."""
+"""What a format may be able to do beyond the least: several messages, several alarms, a last touch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from attrs import field, frozen
@@ -27,6 +27,15 @@ __all__ = [
 ]
 
 
+# Named functions, because only those tell mypy what a constructor takes.
+def _places(value: Iterable[int]) -> tuple[int, ...]:
+    return tuple(value)
+
+
+def _payloads(value: Iterable[Payload]) -> tuple[Payload, ...]:
+    return tuple(value)
+
+
 @frozen(kw_only=True)
 class Bundle:
     """Some of the alarms that were to be told together, and the messages that tell them.
@@ -35,8 +44,8 @@ class Bundle:
     take several, which are sent in their order, each when the one before is confirmed.
     """
 
-    alarms: tuple[int, ...] = field(converter=tuple)
-    messages: tuple[Payload, ...] = field(converter=tuple)
+    alarms: tuple[int, ...] = field(converter=_places)
+    messages: tuple[Payload, ...] = field(converter=_payloads)
 
     def __attrs_post_init__(self) -> None:
         if not self.alarms or not self.messages:
@@ -81,7 +90,8 @@ class FinishingFormat(Format, Protocol):
 def bundles_of(made: Format, alarms: Sequence[Alarm], context: BuildContext) -> tuple[Bundle, ...]:
     """What the format makes of these alarms; a message for each where it cannot bundle.
 
-    Raises :class:`~alarm_dispatch.errors.InvalidFieldError` when an alarm is in none of the bundles, or twice.
+    Raises :class:`~alarm_dispatch.errors.InvalidFieldError` when an alarm is in none of
+    the bundles, or in two.
     """
     ask: Any = getattr(made, "bundles", None)
     if ask is None:
