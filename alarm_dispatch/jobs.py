@@ -125,6 +125,10 @@ class Job:
         """Whether an outbox has it."""
         return self.kept is not None
 
+    def noted(self, attempt: Attempt) -> Sequence[tuple[Job, Attempt]]:
+        """The attempt as each of them has it."""
+        return ((self, attempt),)
+
     def note(self, attempt: Attempt) -> None:
         """Add an attempt; when it was confirmed, the next message is to be sent, if there is one."""
         self.attempts = (*self.attempts, attempt)
@@ -196,9 +200,13 @@ class Job:
 
 @define(eq=False)
 class Gathered:
-    """What a job that waits for others has beside the others: its alarm, and the seconds of the window."""
+    """What a job that waits for others has beside the others.
+
+    ``alarm`` is what it tells, ``window`` for how many seconds those of ``group`` are gathered.
+    """
 
     alarm: Alarm
+    group: str
     window: float
 
 
@@ -278,7 +286,7 @@ class Preparation:
             messages = messages_of(callback.format, alarm, context)
             gathered = None
             if group.window is not None and can_bundle(callback.format):
-                gathered = Gathered(alarm, group.window)
+                gathered = Gathered(alarm, group.name, group.window)
             return messages, "POST", effective_rules(callback, group, self.defaults), gathered
 
         return build

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from alarm_dispatch.delivery import DeliveryStatus
 from alarm_dispatch.engine.attempt import make_request
 from alarm_dispatch.engine.decisions import expired, what_follows
+from alarm_dispatch.engine.digests import Digests
 from alarm_dispatch.engine.expiry import Expiries, Sweep
 from alarm_dispatch.engine.lanes import Lane
 from alarm_dispatch.engine.pulse import Pulse
@@ -19,7 +21,7 @@ from alarm_dispatch.engine.users import TransportsInUse
 from alarm_dispatch.engine.window import Share
 from alarm_dispatch.errors import DispatcherClosedError
 from alarm_dispatch.exchange import Attempt, Verdict
-from alarm_dispatch.jobs import Job, JobState
+from alarm_dispatch.jobs import GATHERED, Job, JobState
 from alarm_dispatch.timers import TimerHeap
 
 __all__ = ["Engine"]
@@ -50,6 +52,7 @@ class Engine(Settling):
         self._timers: TimerHeap[Job | Lane | Sweep] = TimerHeap(self._loop, self._due, _counts)
         self._queues = Queues(settings.limit, settings.circuit, self._timers.push)
         self._expiries = Expiries(self._loop, self._timers.push, self._end_expired)
+        self._digests = Digests(self._loop, settings.clock, self._enter_all)
         self._transports = TransportsInUse(self._loop)
         self._tasks: dict[asyncio.Task[None], Job] = {}
         # A task that has made its attempt, and what it makes next.
@@ -72,12 +75,22 @@ class Engine(Settling):
         self._enter(job)
 
     def _enter(self, job: Job) -> None:
+        if job.gathered is None or job.part or self._closing:
+            self._enter_lane(job)
+        else:
+            self._digests.add(job)
+
+    def _enter_all(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            self._enter_lane(job)
+
+    def _enter_lane(self, job: Job) -> None:
         lane = self._queues.lane_of(job.callback)
         if not job.level and not self._queues.wanted_by_fatal:
             # Unless more of them wait than can go at once: then they wait for each other.
             self._pulse.hurry()
-        if job.callback.supersede:
-            for older in lane.take_out(job.alarm_id):
+        if job.callback.supersede and job.order != GATHERED:
+            for older in lane.take_out(job.order):
                 lane.superseded += 1
                 state = older.state
                 self._end_superseded(older, job, lane)
@@ -291,6 +304,7 @@ class Engine(Settling):
         is settled or about to be.
         """
         self._closing = True
+        self._digests.flush()
         for item in self._timers.clear():
             if isinstance(item, Job) and item.state is JobState.WAITING:
                 self._end_waiting(item, self._queues.lane_with(item))
@@ -330,8 +344,10 @@ class Engine(Settling):
         unsent = DispatcherClosedError(self._told_unsent)
         for lane in self._queues.lanes:
             for job in lane.withdraw():
-                lane.failed += 1
+                lane.failed += len(job.deliveries)
                 self._report(job, unsent)
+        for job in self._digests.withdraw():
+            self._report(job, unsent)
         for task in self._tasks:
             task.cancel()
         self._tell_all()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
 from alarm_dispatch.engine.followed import STORED_AS, End, Followed
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from alarm_dispatch.engine.durable import DurableEngine
     from alarm_dispatch.engine.keeping import KeepingSettings
 
-__all__ = ["Keeper"]
+__all__ = ["Answers", "Keeper"]
+
+Answers: TypeAlias = Sequence["bool | None"]
+"""Whether each delivery is ours still; None when it could not be written."""
 
 _log = logging.getLogger("alarm_dispatch")
 
@@ -103,60 +107,75 @@ class Keeper:
 
     # -- what is told
 
-    async def wrote(self, job: Job, attempt: Attempt, error: BaseException | None) -> bool | None:
-        """Note an attempt; False when the delivery is no longer ours, None when it could not be written.
+    async def wrote(self, noted: Sequence[tuple[Job, Attempt]], error: BaseException | None) -> Answers:
+        """Note the attempts that one request was; for each whether the delivery is ours still.
 
-        When this is cancelled, the engine is told by :meth:`DurableEngine.recorded_late`.
+        When this is cancelled, the engine is told of each by :meth:`DurableEngine.recorded_late`.
         """
-        change: Retry | Ending
-        if attempt.retry_in is not None:
-            due_at = _later(self._clock.now(), attempt.retry_in)
-            change = Retry(id=job.delivery_id, attempt=attempt, due_at=due_at)
-        else:
-            dead = not attempt.confirmed
-            change = Ending(
-                id=job.delivery_id,
-                status=StoredStatus.DEAD if dead else StoredStatus.DELIVERED,
-                attempt=attempt,
-                number=attempt.number,
-                error=_told(job, error),
-                fallback=self._settings.fallback(_kept(job).entry) if dead else (),
-            )
-        written: asyncio.Future[bool | None] = self._loop.create_future()
+        answers: dict[int, bool | None] = {}
+        written: asyncio.Future[None] = self._loop.create_future()
 
-        def wake(ours: bool | None) -> None:
+        def wake(place: int, ours: bool | None) -> None:
+            job, attempt = noted[place]
             if ours and self._retaken:
                 self._retaken.pop(job.delivery_id, None)
+            answers[place] = ours
             if written.done():
                 self._engine.recorded_late(job, attempt, error, ours)
-            else:
-                written.set_result(ours)
+            elif len(answers) == len(noted):
+                written.set_result(None)
 
-        self._write(change, wake)
+        for place, (job, attempt) in enumerate(noted):
+            self._write(self._change(job, attempt, error), functools.partial(wake, place))
         try:
-            return await written
+            await written
         except asyncio.CancelledError:
-            if not written.cancelled():
-                # It was noted, and the task cancelled before it heard of that.
-                self._loop.call_soon(self._engine.recorded_late, job, attempt, error, written.result())
+            # Those were noted, and the task cancelled before it heard of that.
+            for place, ours in answers.items():
+                self._loop.call_soon(self._engine.recorded_late, *noted[place], error, ours)
             raise
+        return [answers[place] for place in range(len(noted))]
+
+    def _change(self, job: Job, attempt: Attempt, error: BaseException | None) -> Retry | Ending:
+        if attempt.retry_in is not None:
+            due_at = _later(self._clock.now(), attempt.retry_in)
+            return Retry(id=job.delivery_id, attempt=attempt, due_at=due_at)
+        dead = not attempt.confirmed
+        return Ending(
+            id=job.delivery_id,
+            status=StoredStatus.DEAD if dead else StoredStatus.DELIVERED,
+            attempt=attempt,
+            number=attempt.number,
+            error=_told(job, error),
+            fallback=self._settings.fallback(_kept(job).entry) if dead else (),
+        )
 
     def end(
         self,
-        job: Job,
+        jobs: Sequence[Job],
         status: DeliveryStatus,
         error: BaseException | None,
-        then: Callable[[bool | None], object],
+        then: Callable[[Answers], object],
     ) -> None:
-        """Note that a job ended without an attempt; ``then`` is told as by :meth:`wrote`."""
-        ending = Ending(
-            id=job.delivery_id,
-            status=STORED_AS[status],
-            number=len(job.attempts),
-            error=_told(job, error),
-            fallback=self._settings.fallback(_kept(job).entry) if status is DeliveryStatus.FAILED else (),
-        )
-        self._write(ending, then)
+        """Note that jobs ended without an attempt; ``then`` is told once, what :meth:`wrote` answers."""
+        jobs = tuple(jobs)
+        answers: dict[int, bool | None] = {}
+
+        def wake(place: int, ours: bool | None) -> None:
+            answers[place] = ours
+            if len(answers) == len(jobs):
+                then([answers[place] for place in range(len(jobs))])
+
+        failed = status is DeliveryStatus.FAILED
+        for place, job in enumerate(jobs):
+            ending = Ending(
+                id=job.delivery_id,
+                status=STORED_AS[status],
+                number=len(job.attempts),
+                error=_told(job, error),
+                fallback=self._settings.fallback(_kept(job).entry) if failed else (),
+            )
+            self._write(ending, functools.partial(wake, place))
 
     def _write(self, change: Retry | Ending, then: Callable[[bool | None], object]) -> None:
         if isinstance(change, Retry) or not change.fallback:
