@@ -107,8 +107,8 @@ class DurableEngine(Engine):
                 self._queues.rest(lane, self._loop.time())
         taken += self._digests.withdraw()
         jobs = [one for job in taken for one in job.deliveries]
-        for job in jobs:
-            job.state = JobState.ELSEWHERE
+        for job in (*taken, *jobs):
+            job.state = JobState.ELSEWHERE  # a digest too, which nobody asks for again
         # They may come back, to wait for other times.
         self._timers.sweep()
         return jobs
