@@ -591,6 +591,7 @@ def test_a_source_without_a_group_is_an_error(source: Any) -> None:
     [
         ("rate", "20/60", Rate(20, 60)),
         ("rate", 4, Rate(1, 0.25)),
+        ("rate", False, False),
         ("circuit", True, True),
         ("circuit", {"failures": 3, "pause": 10}, Circuit(failures=3, pause=10)),
         ("supersede", True, True),
@@ -609,6 +610,7 @@ def test_what_spares_a_receiver(key: str, value: Any, loaded: object) -> None:
     [
         ("rate", "fast", r"\$\.callbacks\[0\]\.rate: is no rate: 'fast'"),
         ("rate", 0, r"\$\.callbacks\[0\]\.rate: is no rate: 0"),
+        ("rate", True, r"\$\.callbacks\[0\]\.rate: is no rate: True"),
         ("circuit", {"failures": 0}, r"\$\.callbacks\[0\]\.circuit\.failures: must be at least 1"),
         ("circuit", 3, r"\$\.callbacks\[0\]\.circuit: must be a mapping"),
         ("max_age", -1, r"\$\.callbacks\[0\]\.max_age: must be more than 0"),
@@ -618,6 +620,16 @@ def test_what_spares_no_receiver(key: str, value: Any, problem: str) -> None:
     """An error that names the path and what is allowed."""
     with pytest.raises(ConfigurationError, match=problem):
         load_groups({"name": "oncall", "callbacks": [{**CALLBACK, key: value}]})
+
+
+def test_a_window_is_the_groups() -> None:
+    """In seconds, and the error names its path."""
+    loaded = load_groups({"name": "oncall", "callbacks": [CALLBACK], "window": 30})
+
+    assert loaded["oncall"].window == 30
+    assert problems(load_groups, [{**GROUP, "window": 0}]) == {
+        "$[0].window": "must be more than 0 seconds, not 0"
+    }
 
 
 def test_a_fallback_is_one_of_the_groups() -> None:
