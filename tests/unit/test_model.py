@@ -337,13 +337,13 @@ def test_parts_are_of_their_kind(kind: type, name: str, wanted: str) -> None:
 @pytest.mark.parametrize(("kind", "name", "wanted"), _TUPLES)
 def test_lists_of_parts_hold_their_kind(kind: type, name: str, wanted: str) -> None:
     """Every item is checked, and one item alone is a list of it."""
-    part = make(globals()[wanted])
+    part, article = make(globals()[wanted]), "an" if wanted.startswith("A") else "a"
 
     assert getattr(make(kind, **{name: [part]}), name) == (part,)
     assert getattr(make(kind, **{name: iter([part])}), name) == (part,)
     assert getattr(make(kind, **{name: part}), name) == (part,)
     for wrong in ([part, {}], [{}], {"a": part}, "abc", 5, None):
-        assert problem_of(kind, **{name: wrong}).startswith(f"must be a {wanted}, not ")
+        assert problem_of(kind, **{name: wrong}).startswith(f"must be {article} {wanted}, not ")
 
 
 @pytest.mark.parametrize(("kind", "name"), _TEXT_TUPLES)
