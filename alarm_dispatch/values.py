@@ -186,7 +186,8 @@ def check_aware_time(value: Any, field: str) -> None:
         raise InvalidFieldError(field, f"must be an aware datetime, not {type(value).__name__}")
     if value.utcoffset() is None:
         raise InvalidFieldError(
-            field, f"is a naive datetime ({value.isoformat()}); give it a zone, for example tzinfo=UTC"
+            field,
+            f"is a naive datetime ({value.isoformat()}); give it a zone: tzinfo=UTC in code, +08:00 in text",
         )
     if not _EARLIEST <= value <= _LATEST:
         raise InvalidFieldError(field, "must lie between 0001-01-02 and 9999-12-30 UTC")

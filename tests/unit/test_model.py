@@ -237,7 +237,7 @@ def test_times_are_aware_and_inside_the_calendar(kind: type, name: str) -> None:
     assert problem_of(kind, **{name: "2026-01-31"}) == "must be an aware datetime, not str"
     assert problem_of(kind, **{name: NOW.date()}) == "must be an aware datetime, not date"
     assert problem_of(kind, **{name: naive}) == (
-        "is a naive datetime (2026-01-31T08:00:00); give it a zone, for example tzinfo=UTC"
+        "is a naive datetime (2026-01-31T08:00:00); give it a zone: tzinfo=UTC in code, +08:00 in text"
     )
     for outside in (_FIRST, _LAST, NOW.replace(1, 1, 1), NOW.replace(9999, 12, 31)):
         assert problem_of(kind, **{name: outside}) == ("must lie between 0001-01-02 and 9999-12-30 UTC")
