@@ -210,7 +210,8 @@ class Callback(_WorkedOut):
         for name in names:
             if name.lower() in given:
                 field = f"Callback.headers[{given[name.lower()]!r}]"
-                raise InvalidFieldError(field, f"cannot be set: the {type(self.signer).__name__} writes it")
+                told = f"cannot be set: the callback's signer ({type(self.signer).__name__}) writes it"
+                raise InvalidFieldError(field, told)
 
     def __repr__(self) -> str:
         shown = {

@@ -322,7 +322,7 @@ def test_a_callback_may_not_set_what_its_signer_writes(headers, signer, field, t
         Callback("https://user:pass@host/", format="tencent", headers=headers, signer=signer)
 
     assert caught.value.field == f"Callback.headers{field}"
-    assert caught.value.problem == f"cannot be set: the {told} writes it"
+    assert caught.value.problem == f"cannot be set: the callback's signer ({told}) writes it"
 
 
 @pytest.mark.parametrize(
