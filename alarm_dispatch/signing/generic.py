@@ -23,6 +23,7 @@ from alarm_dispatch.signing.verifying import (
     HeadersLike,
     Verified,
     Window,
+    exact_bytes,
     one_header,
     refuse,
     utc_now,
@@ -88,7 +89,7 @@ class _Shape:
             return content
         if self.signs is Signs.TIMESTAMP_BODY:
             return b"%b.%b" % (timestamp.encode(), content)
-        return b"%b.%b.%b" % (delivery_id.encode(errors="replace"), timestamp.encode(), content)
+        return b"%b.%b.%b" % (exact_bytes(delivery_id), timestamp.encode(), content)
 
     def written(self, signature: bytes) -> str:
         text = signature.hex() if self.encoding is Encoding.HEX else base64.b64encode(signature).decode()

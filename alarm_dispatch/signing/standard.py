@@ -19,6 +19,7 @@ from alarm_dispatch.signing.verifying import (
     HeadersLike,
     Verified,
     Window,
+    exact_bytes,
     one_header,
     refuse,
     utc_now,
@@ -125,7 +126,7 @@ class StandardWebhooksVerifier(KeyHolder):
             refuse(SignatureRefusal.NO_SUITABLE_SIGNATURE, told)
         if "." in delivery_id:
             refuse(SignatureRefusal.MALFORMED_HEADER, f"the header {_ID} has a full stop")
-        message = b"%b.%b.%b" % (delivery_id.encode(errors="replace"), timestamp.encode(), content)
+        message = b"%b.%b.%b" % (exact_bytes(delivery_id), timestamp.encode(), content)
         # All are compared, so that the time tells nothing of which key it was.
         matches = [
             verify(signature, message)

@@ -14,7 +14,16 @@ from alarm_dispatch.errors import InvalidFieldError, SignatureRefusedError
 from alarm_dispatch.request_headers import unix_seconds
 from alarm_dispatch.signing.reasons import SignatureRefusal
 
-__all__ = ["DEFAULT_TOLERANCE", "HeadersLike", "Verified", "Window", "one_header", "refuse", "utc_now"]
+__all__ = [
+    "DEFAULT_TOLERANCE",
+    "HeadersLike",
+    "Verified",
+    "Window",
+    "exact_bytes",
+    "one_header",
+    "refuse",
+    "utc_now",
+]
 
 DEFAULT_TOLERANCE = 300.0
 """Seconds that the clocks and the way may take, in both directions: what the reference packages allow."""
@@ -48,6 +57,11 @@ class Verified:
 def utc_now() -> datetime:
     """The machine's own time."""
     return datetime.now(UTC)
+
+
+def exact_bytes(text: str) -> bytes:
+    """The text's bytes, other ones for each other text: servers hand on bytes beyond UTF-8 as surrogates."""
+    return text.encode(errors="surrogatepass")
 
 
 def refuse(reason: SignatureRefusal, told: str) -> NoReturn:

@@ -17,6 +17,8 @@ LEFT_OUT = {
     "tests/dispatch/test_told_secrets.py::test_the_transports_own_credentials_are_masked": _SUBJECT,
     "tests/unit/test_callbacks.py::test_a_callback_has_defaults_for_everything_but_url_and_format": _URL,
     "tests/unit/test_callbacks.py::test_a_callback_shows_no_secret": _URL,
+    "tests/unit/test_callbacks.py::test_the_host_that_is_called_is_in_the_spelling_that_was_checked": _URL,
+    "tests/unit/test_request_headers.py::test_what_is_the_users_own_affair": _URL,
     "tests/unit/test_delivery.py::test_a_report_can_be_handed_to_another_process": _URL,
     "tests/unit/test_errors.py::test_an_exception_can_be_handed_to_another_process[DispatchFailedError": _URL,
     "tests/dispatch/test_attempts.py::test_a_confirmed_callback_is_not_called_again": _URL,

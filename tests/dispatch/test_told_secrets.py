@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import pickle
@@ -100,6 +101,36 @@ def test_nobody_is_told(answer, confirmation, virtual_clock, caplog):
 
     assert {type(event) for event in told} == {Attempt, Delivery}
     assert MARK not in _everything(report, told) + caplog.text
+
+
+class _NoAnswerError(Exception):
+    """As a client library's: it holds the request."""
+
+    def __init__(self, text: str, request: Request) -> None:
+        super().__init__(text)
+        self.request = request
+
+    def __reduce__(self) -> Any:
+        return type(self), (str(self), self.request)
+
+
+def _holding(request: Request) -> Reply:
+    raise _NoAnswerError("no answer", request)
+
+
+def _bare_word(request: Request) -> Reply:
+    raise ValueError(dict(request.headers)["Authorization"].removeprefix("Basic "))
+
+
+@pytest.mark.parametrize("answer", [_holding, _bare_word])
+def test_what_a_transport_raises(answer, virtual_clock, caplog):
+    """What its error holds besides its text, and the word of Basic without its scheme."""
+    report = dispatch(virtual_clock, _Answering(answer), METRIC_ALARM, group(URL, headers=HEADERS))
+
+    seen = _everything(report, []) + caplog.text
+    assert MARK not in seen
+    assert base64.b64encode(f"{MARK}-user:{MARK}-pass".encode()).decode() not in seen
+    assert pickle.loads(pickle.dumps(report)).deliveries[0].outcome.startswith("ForeignError: ")
 
 
 class _Quoting:
