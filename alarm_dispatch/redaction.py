@@ -39,8 +39,10 @@ _CREDENTIALS = re.compile(
 )
 _MOST_SHOWN = 200
 _MOST_DESCRIBED = 2_000
-# Headers that say what a request is; we write them, and everybody's are alike.
-_OPEN_HEADERS = frozenset({"content-type", "user-agent"})
+# Headers that say what a request is and which one; we write them, and reports tell the same.
+_OPEN_HEADERS = frozenset(
+    {"content-type", "user-agent"} | {f"alarm-dispatch-{name}" for name in ("id", "attempt", "timestamp")}
+)
 
 
 class SecretUrl(str):
@@ -84,12 +86,17 @@ def redact_headers(headers: Iterable[tuple[str, object]]) -> str:
     return "(" + ", ".join(f"{name}: {MASK}" for name, _ in headers) + ")"
 
 
-@functools.lru_cache(maxsize=256, typed=True)  # a receiver that fails is asked about again and again
 def secrets_in(url: str, headers: tuple[tuple[str, str], ...] = ()) -> tuple[str, ...]:
     """The texts that a request with this URL and these headers must not be told by, the longest first.
 
     Each is there in the forms in which libraries and receivers quote it.
     """
+    # Without those that differ from attempt to attempt, so that the same question is asked again.
+    return _secrets_in(url, tuple(one for one in headers if one[0].lower() not in _OPEN_HEADERS))
+
+
+@functools.lru_cache(maxsize=256, typed=True)  # a receiver that fails is asked about again and again
+def _secrets_in(url: str, headers: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     found = {form for secret in (*_of_url(url), *_of_headers(headers)) for form in forms(secret)}
     return tuple(sorted((form for form in found if len(form) >= LEAST_SECRET), key=len, reverse=True))
 
@@ -118,9 +125,7 @@ def _of_url(url: str) -> Iterator[str]:
 
 
 def _of_headers(headers: Iterable[tuple[str, str]]) -> Iterator[str]:
-    for name, value in headers:
-        if name.lower() in _OPEN_HEADERS:
-            continue
+    for _, value in headers:
         scheme, _, credentials = value.rpartition(" ")
         yield value
         yield credentials
