@@ -20,6 +20,7 @@ from alarm_dispatch.signing.verifying import (
     Verified,
     Window,
     exact_bytes,
+    listed,
     one_header,
     refuse,
     utc_now,
@@ -117,9 +118,10 @@ class StandardWebhooksVerifier(KeyHolder):
 
         Raises :class:`~alarm_dispatch.errors.SignatureRefusedError` with one of the closed reasons.
         """
-        delivery_id = one_header(headers, _ID)
-        timestamp, at = self._window.time(headers, _TIMESTAMP, self._now())
-        given = list(_signatures(one_header(headers, _SIGNATURE)))
+        pairs = listed(headers)
+        delivery_id = one_header(pairs, _ID)
+        timestamp, at = self._window.time(pairs, _TIMESTAMP, self._now())
+        given = list(_signatures(one_header(pairs, _SIGNATURE)))
         versions = {version for version, _ in self._verifying}
         if not any(version in versions for version, _ in given):
             told = f"the header {_SIGNATURE} has none of the kinds that the keys are for"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import logging
 import pickle
@@ -178,6 +179,20 @@ def test_a_hook_that_raises_with_the_url(virtual_clock, memory_receiver, caplog)
     assert MARK not in caplog.text
 
 
+def test_a_hook_is_told_by_its_kind(virtual_clock, memory_receiver, caplog):
+    """Its repr shows what it was made of."""
+
+    def post(url: str, event: Any) -> None:
+        raise ValueError("broken")
+
+    hooks = [functools.partial(post, MARK), lambda event: post(MARK, event)]
+    dispatch(virtual_clock, memory_receiver(200).transport, METRIC_ALARM, group(), hooks=hooks)
+
+    assert "hook partial raised on Attempt" in caplog.text
+    assert ".<lambda> raised on Delivery" in caplog.text
+    assert MARK not in caplog.text
+
+
 @pytest.mark.parametrize("kind", [Attempt, Delivery])
 def test_a_hook_that_raises_with_what_it_knows_otherwise(virtual_clock, memory_receiver, caplog, kind):
     """An attempt names its callback only, and the log shows nothing of that all the same."""
@@ -200,9 +215,12 @@ def test_a_transport_that_cannot_be_closed_with_its_secret(virtual_clock, caplog
         async def aclose(self) -> None:
             raise ValueError(f"{MARK}-token")
 
+        def __repr__(self) -> str:
+            return f"Closing({self.secrets})"
+
     dispatch(virtual_clock, Closing(lambda request: Reply(status_code=200)), METRIC_ALARM, group())
 
-    assert "could not be closed" in caplog.text
+    assert "Closing could not be closed" in caplog.text
     assert MARK not in caplog.text
 
 

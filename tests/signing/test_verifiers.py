@@ -199,10 +199,21 @@ def _message() -> email.message.Message:
         [list(pair) for pair in _GOOD.items()],
         [(name.encode(), value.encode()) for name, value in _GOOD.items()],
         {name.encode(): value.encode() for name, value in _GOOD.items()},
+        iter(_GOOD.items()),
         _message(),
         [*_GOOD.items(), ("odd",), 5, None, (None, None), ("a", "b", "c")],
     ],
-    ids=["mapping", "upper case", "pairs", "lists", "bytes", "bytes mapping", "http.server", "with junk"],
+    ids=[
+        "mapping",
+        "upper case",
+        "pairs",
+        "lists",
+        "bytes",
+        "bytes mapping",
+        "iterator",
+        "http.server",
+        "with junk",
+    ],
 )
 def test_headers_come_as_servers_have_them(headers: Any) -> None:
     """WSGI, ASGI, http.server and frameworks all differ."""
