@@ -28,6 +28,7 @@ LEFT_OUT = {
     "tests/egress/test_called.py::test_the_libraries_read": _URL,
     "tests/testing/test_memory_transport.py::test_a_script_is_found_by_the_url_as_it_was_written": _URL,
     "tests/transports/test_gate.py::test_a_refused_address_ends_the_delivery": _URL,
+    "tests/acceptance/test_hostile_catalogue.py::test_no_redirect_is_followed": _URL,
     "tests/cli/test_listen.py::test_a_request_is_shown": _URL,
     "tests/cli/test_send.py::test_json": _URL,
     "tests/transports/test_httpx.py::test_callbacks_can_be_mocked_with_respx": _MOCKED,
