@@ -19,6 +19,7 @@ from alarm_dispatch.clock import Clock
 from alarm_dispatch.engine.gathering import Gathering
 from alarm_dispatch.errors import OutboxError, OutboxUnavailableError
 from alarm_dispatch.outbox.base import Ending, Entry, Outbox, Retry
+from alarm_dispatch.redaction import described, masked, shown_error
 
 __all__ = ["Journal"]
 
@@ -337,8 +338,8 @@ def _only_outbox_errors() -> Iterator[None]:
         yield
     except OutboxError:
         raise
-    except Exception as error:
-        raise OutboxError(f"the outbox raised {type(error).__name__}: {error}") from error
+    except Exception as error:  # noqa: BLE001 - it is raised anew, without a database's password
+        raise OutboxError(masked(f"the outbox raised {described(error)}")) from shown_error(error)
 
 
 def _call_all(told: list[Callable[[], object]]) -> None:

@@ -198,6 +198,8 @@ def _written_confirmation(value: Any) -> Confirmation | None:
 
 def _auth(value: Any, _type: Any) -> BasicAuth | BearerAuth:
     if isinstance(value, Mapping) and "token" in value:
+        if value.keys() & {"user", "password"}:
+            raise ValueError("must have either a user and a password, or a token")
         return _converter.structure(value, BearerAuth)
     return _converter.structure(value, BasicAuth)
 
@@ -258,10 +260,7 @@ def _egress(value: Any, _type: Any) -> EgressPolicy:
         raise TypeError(
             'must be the name of a preset, or a table such as {preset = "internal", https_only = true}'
         )
-    try:
-        check_not_empty(value)
-    except InvalidFieldError as error:
-        raise ValueError(f"{error.field.rpartition('.')[2]} {error.problem}") from None
+    check_not_empty(value)
     return _egress_table(value, EgressPolicy)  # type: ignore[no-any-return]  # a hook gives what it is for
 
 

@@ -136,7 +136,7 @@ def test_numbers_keep_their_type() -> None:
 
 
 _TIME = 'must be a time in ISO 8601 with an offset, such as "2026-01-31T08:00:00+08:00"'
-_NAIVE = "is a naive datetime (2026-01-31T00:00:00); give it a zone, for example tzinfo=UTC"
+_NAIVE = "is a naive datetime (2026-01-31T00:00:00); give it a zone: tzinfo=UTC in code, +08:00 in text"
 _RECORD: dict[str, Any] = {
     "id": 1,
     "anomalies": [],

@@ -300,6 +300,7 @@ def test_a_transport_loads_its_files(tmp_path: Path) -> None:
         }
 
 
+_AUTH = "must have either a user and a password, or a token"
 _EGRESS = 'must be the name of a preset, or a table such as {preset = "internal", https_only = true}'
 _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", dialect = "observed"}'
 
@@ -326,7 +327,7 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
         (
             {"egress": {"preset": "public_only", "allow_hosts": []}},
             {
-                "egress": "allow_hosts is empty, which would allow nothing; "
+                "egress.allow_hosts": "is empty, which would allow nothing; "
                 "leave it out to allow what the preset does"
             },
         ),
@@ -410,9 +411,11 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
         ),
         ({"transport": {"auth": "x"}}, {"transport.auth": "must be a mapping, not text"}),
         (
-            {"transport": {"auth": {"token": "", "user": "x"}}},
-            {"transport.auth.token": "must not be empty", "transport.auth.user": None},
+            {"transport": {"auth": {"token": "", "name": "x"}}},
+            {"transport.auth.token": "must not be empty", "transport.auth.name": None},
         ),
+        ({"transport": {"auth": {"token": "t", "user": "x"}}}, {"transport.auth": _AUTH}),
+        ({"transport": {"auth": {"token": "t", "password": "x"}}}, {"transport.auth": _AUTH}),
         (
             {"transport": {"auth": {"user": "a:b", "password": "c"}}},
             {"transport.auth.user": "has a colon, which separates user and password"},
