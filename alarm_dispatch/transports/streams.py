@@ -30,6 +30,8 @@ class _WatchedStream:
         self._stream = stream
         self._framing = Framing()
         self._fresh = fresh
+        # What httpcore writes of a request before its body: both leave in one packet.
+        self._head = b""
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's
         while data := await self._stream.read(max_bytes, timeout):
@@ -45,6 +47,11 @@ class _WatchedStream:
                 raise spoke_unasked()
             self._fresh = False
             self._framing.begin(bodiless=buffer.startswith(_BODILESS))
+            # At the latest when it is told that the request is whole, httpcore writes once more.
+            self._head = buffer
+            return
+        if self._head:
+            buffer, self._head = self._head + buffer, b""
         await self._stream.write(buffer, timeout)
 
     async def start_tls(self, *arguments: Any, **options: Any) -> Any:
