@@ -58,7 +58,7 @@ class Stream(asyncio.Protocol):
         return inner
 
     async def read(self, most: int) -> bytes:
-        """What has come, at most so many bytes; b"" when the receiver has ended, OSError when it broke off."""
+        """At most so many bytes of what has come; b"" when the receiver has ended.  Raises OSError."""
         if not self._unread and not self._ended:
             self._go_on()
             self._reader = self._loop.create_future()

@@ -31,13 +31,13 @@ class _NetworkStream(httpcore.AsyncNetworkStream):
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's
+    async def read(self, max_bytes: int, *_: Any, **_timeout: Any) -> bytes:
         try:
             return await self._stream.read(max_bytes)
         except OSError as error:
             raise httpcore.ReadError(error) from error
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's
+    async def write(self, buffer: bytes, *_: Any, **_timeout: Any) -> None:
         if buffer:
             try:
                 await self._stream.write(buffer)
@@ -49,10 +49,7 @@ class _NetworkStream(httpcore.AsyncNetworkStream):
         self._stream.abort()
 
     async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, *_: Any, **_timeout: Any
     ) -> httpcore.AsyncNetworkStream:
         try:
             return _NetworkStream(await self._stream.start_tls(ssl_context, server_hostname))
@@ -75,14 +72,9 @@ class GatedNetwork(httpcore.AsyncNetworkBackend):
         self._gate = gate
 
     async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
+        self, host: str, port: int, *_: Any, **_options: Any
     ) -> httpcore.AsyncNetworkStream:
-        """A connection to one of the host's addresses."""
+        """A connection to one of the host's addresses; the pools here set no options."""
 
         async def connect(address: str) -> httpcore.AsyncNetworkStream:
             try:
@@ -126,6 +118,8 @@ def new_pool(
         url,
         proxy_headers=list(headers),
         ssl_context=tls,
+        # Whom to believe goes for the proxy as well; httpcore would take the authorities that it comes with.
+        proxy_ssl_context=tls if url.startswith("https:") else None,
         http2=http2,
         max_connections=connections,
         max_keepalive_connections=kept,

@@ -183,7 +183,9 @@ class HttpxTransport:
             _check_brackets(request)
         headers = list(complete(request.headers, self._headers))
         async with self._pools.pool((request.lane, request.egress)) as carrier:
-            outgoing = httpx.Request(request.method, _url(request.url), content=request.content, headers=headers)
+            outgoing = httpx.Request(
+                request.method, _url(request.url), content=request.content, headers=headers
+            )
             outgoing.stream = body
             return await self._read(await carrier.handle_async_request(outgoing), progress)
 

@@ -194,6 +194,30 @@ def test_a_receiver_that_refuses_the_handshake(make, settings, reason, http, aut
     assert error.reason.startswith(f"TLS failed: {reason}")
 
 
+def test_a_receiver_that_hangs_up_for_want_of_a_client_certificate(http, authority):
+    """Its alert meets the request on the way: in TLS 1.3 the client shakes hands first."""
+    context = _asking(authority)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(10)
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection, contextlib.suppress(ssl.SSLError):
+                context.wrap_socket(connection, server_side=True)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}/"
+        error = failure_of(http(ca_file=authority.ca_file), url)
+        thread.join(10)
+
+    # What the request's arrival resets may overtake the alert.
+    wants = "TLS failed: the receiver wants a client certificate (TLSV13_ALERT_CERTIFICATE_REQUIRED)"
+    assert error.reason in (wants, "connection reset by peer", "broken pipe")
+
+
 def test_a_receiver_that_hangs_up_during_the_handshake(http, loopback_receiver, authority):
     """It says no more than that."""
     receiver = loopback_receiver(200, ssl_context=_asking_in_1_2(authority))
