@@ -9,8 +9,6 @@ from typing import Any
 
 __all__ = ["Stream"]
 
-# Bytes that may have come and be unread before the receiver has to wait.
-_MOST_UNREAD = 64 * 1024
 # Bytes of a write that may be left over when it returns: none.  0 itself would stop TLS for ever.
 _LEAST_UNSENT = 1
 
@@ -106,9 +104,9 @@ class Stream(asyncio.Protocol):
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Keep what has come."""
+        """Keep what has come; while nobody reads, the receiver has to wait with more."""
         self._unread = self._unread + data if self._unread else data
-        if len(self._unread) > _MOST_UNREAD and not self._stopped and self._transport is not None:
+        if self._reader is None and not self._stopped and self._transport is not None:
             self._stopped = True
             self._transport.pause_reading()
         _wake(self._reader)

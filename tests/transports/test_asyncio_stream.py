@@ -75,7 +75,8 @@ def test_who_sends_without_end_has_to_wait():
             await asyncio.sleep(0.05)
         return len(stream._unread)
 
-    assert 0 < _with(answer, ask) < 1_000_000
+    # What the event loop takes at a time, twice: once while it was being read.
+    assert 0 < _with(answer, ask) <= 2 * 256 * 1024
 
 
 def test_a_write_ends_when_all_has_left():
