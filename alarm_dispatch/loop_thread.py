@@ -26,8 +26,8 @@ class LoopThread:
 
     def __init__(self, clock: Clock) -> None:
         self._loop = clock.new_event_loop()
-        # Those of a client or a session of the user's own run in these.  asyncio's own few would all hang with
-        # one receiver whose lookup does.
+        # Those of a client or a session of the user's own run in these.  asyncio's own few would all hang
+        # with one receiver whose lookup does.
         self._loop.set_default_executor(ThreadPoolExecutor(_LOOKUPS, thread_name_prefix="alarm-dispatch"))
         self._thread = threading.Thread(target=self._run, name="alarm-dispatch", daemon=True)
         self._thread.start()

@@ -59,7 +59,7 @@ def test_frames_of_http2_leave_others_their_turns(virtual_clock):
     """However many came: a frame may have 9 bytes, and takes time, also when it says nothing."""
 
     class Flood:
-        async def read(self, most: int, timeout: object) -> bytes:
+        async def read(self, most: int, _timeout: object) -> bytes:
             return bytes(most)
 
         write = aclose = None
