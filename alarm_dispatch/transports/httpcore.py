@@ -89,7 +89,7 @@ class GatedNetwork(httpcore.AsyncNetworkBackend):
 def new_pool(
     gate: Gate,
     *,
-    tls: ssl.SSLContext,
+    tls: ssl.SSLContext | None,
     http2: bool,
     proxy: tuple[str, Iterable[tuple[str, str]]] | None,
     connections: int,
@@ -98,8 +98,8 @@ def new_pool(
 ) -> Pool:
     """A pool of at most so many ``connections``, of which ``kept`` stay open for ``kept_for`` seconds.
 
-    ``proxy`` is an HTTP proxy's URL and the headers for it.  Connections to that pass no gate: where it is,
-    its operator said.
+    ``tls`` may be None for one that is for plain HTTP.  ``proxy`` is an HTTP proxy's URL and the headers for
+    it.  Connections to that pass no gate: where it is, its operator said.
     """
     network: Any
     if proxy is None:

@@ -237,6 +237,25 @@ def test_plain_http_on_the_port(http, loopback_receiver):
     assert error.reason.startswith("TLS failed: what answered is not TLS; perhaps the port is one of plain")
 
 
+def test_a_context_is_made_when_somebody_needs_it(http, loopback_receiver, monkeypatch):
+    """It takes 20 ms or more, in which nobody else is served."""
+    made: list[ssl.SSLContext] = []
+
+    def make() -> ssl.SSLContext:
+        made.append(ssl.create_default_context())
+        return made[-1]
+
+    monkeypatch.setattr(f"{http.__module__}.make_tls", make)
+    receiver = loopback_receiver(200)
+    transport = http()
+
+    assert send(transport, receiver.url, lane="one").status_code == 200
+    assert made == []
+    for lane in ("one", "two"):
+        failure_of(transport, receiver.url.replace("http:", "https:"), lane=lane)
+    assert len(made) == 1
+
+
 def test_a_context_of_ones_own_is_used_as_it_is(http, loopback_receiver, authority):
     """It does not tell for which names a certificate is, as it is not changed."""
     good = loopback_receiver(200, ssl_context=_server(authority))
