@@ -18,7 +18,7 @@ _new_poll: Any = getattr(select, "poll", None)  # Windows has none
 class Stream(asyncio.Protocol):
     """A connection; one may read while another one writes.
 
-    Nothing is read from the system before the first ``read``: what comes earlier may be of TLS.
+    Nothing is read from the system before the first ``read`` or ``write``: what comes earlier may be of TLS.
     """
 
     def __init__(self) -> None:
@@ -75,6 +75,8 @@ class Stream(asyncio.Protocol):
     async def write(self, data: bytes) -> None:
         """Write all of it; raises OSError when the connection is lost before it has left."""
         self._check_open()
+        # What the receiver says meanwhile is there when it then resets the connection.
+        self._go_on()
         self._transport.write(data)
         if self._full:
             self._writer = self._loop.create_future()

@@ -227,3 +227,30 @@ def test_a_receiver_that_resets_a_request_in_the_middle():
 
     assert error.verdict is Verdict.UNKNOWN
     assert error.reason in ("connection reset by peer", "broken pipe")
+
+
+@pytest.mark.parametrize("status", [413, 200])
+def test_what_a_receiver_answers_before_it_resets_counts(status):
+    """A no does; a yes does not, to half a request."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(1)
+        writer.write(b"HTTP/1.1 %d x\r\ncontent-length: 0\r\n\r\n" % status)
+        await writer.drain()
+        await asyncio.sleep(0.2)
+        writer.transport.abort()
+
+    async def main() -> int | str:
+        async with serving(answer) as port:
+            transport = HttpxTransport()
+            request = Request(url=f"http://127.0.0.1:{port}/", content=_LARGE * 8)
+            try:
+                deadline = asyncio.get_running_loop().time() + 10
+                return (await transport.send(request, deadline=deadline)).status_code
+            except TransportError as error:
+                return error.reason
+            finally:
+                await transport.aclose()
+
+    whole = {413: 413, 200: "status 200 came before the request was sent whole"}
+    assert asyncio.run(main()) == whole[status]

@@ -24,11 +24,12 @@ class _Hanging:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.released = threading.Event()
+        self.hangs, self.released = threading.Event(), threading.Event()
 
     def getaddrinfo(self, host: str, *arguments: Any, **options: Any) -> Any:
         self.asked.append(host)
         if host.endswith("hangs.example"):
+            self.hangs.set()
             self.released.wait(10)
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
         return _getaddrinfo("127.0.0.1", *arguments, **options)
@@ -101,8 +102,7 @@ def test_there_are_not_more_threads_than_some(monkeypatch, hanging):
 
     async def main() -> list[Any]:
         ends = [asyncio.create_task(lookups.look_up(name, 80)) for name in ("hangs.example", "a", "b")]
-        while not hanging.asked:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(hanging.hangs.wait, 10)
         assert hanging.asked == ["hangs.example"]
         threads = lookups._LOOKUPS.get()._threads
         threads._waiting[0][0].cancel()
