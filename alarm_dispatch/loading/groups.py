@@ -20,7 +20,7 @@ from alarm_dispatch.confirmation import (
 )
 from alarm_dispatch.converters import StructureError, at_key, collecting_converter, gathered, problems_of
 from alarm_dispatch.egress import EgressPolicy
-from alarm_dispatch.egress.policy import check_not_empty
+from alarm_dispatch.egress.policy import Preset, check_not_empty
 from alarm_dispatch.errors import ConfigurationError, InvalidFieldError
 from alarm_dispatch.exchange import Transport
 from alarm_dispatch.formats import Format
@@ -259,6 +259,11 @@ def _egress(value: Any, _type: Any) -> EgressPolicy:
     if not isinstance(value, Mapping):
         raise TypeError(
             'must be the name of a preset, or a table such as {preset = "internal", https_only = true}'
+        )
+    if "preset" not in value:
+        # The default would replace a dispatcher's stricter policy, for a rule that was to be added to it.
+        raise ValueError(
+            f"has no preset, and does not add to the dispatcher's; allowed are: {', '.join(Preset)}"
         )
     check_not_empty(value)
     return _egress_table(value, EgressPolicy)  # type: ignore[no-any-return]  # a hook gives what it is for

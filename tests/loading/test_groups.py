@@ -76,14 +76,21 @@ def test_groups_out_of_a_json_file(tmp_path: Path) -> None:
         ("internal", EgressPolicy.internal()),
         ("public_only", EgressPolicy.public_only()),
         ("anything", EgressPolicy.anything()),
-        ({}, EgressPolicy.internal()),
+        ({"preset": "internal"}, EgressPolicy.internal()),
         ({"preset": "public_only", "https_only": True}, EgressPolicy.public_only(https_only=True)),
         (
-            MappingProxyType({"deny_networks": ("10.0.0.0/8",), "allow_ports": [443, "8000-8099"]}),
+            MappingProxyType(
+                {
+                    "preset": "internal",
+                    "deny_networks": ("10.0.0.0/8",),
+                    "allow_ports": [443, "8000-8099"],
+                }
+            ),
             EgressPolicy.internal(deny_networks=["10.0.0.0/8"], allow_ports=[443, "8000-8099"]),
         ),
         (
             {
+                "preset": "internal",
                 "allow_hosts": [".example.com"],
                 "deny_hosts": ["a.example.com"],
                 "allow_networks": ["10.0.0.0/8"],
@@ -302,6 +309,9 @@ def test_a_transport_loads_its_files(tmp_path: Path) -> None:
 
 _AUTH = "must have either a user and a password, or a token"
 _EGRESS = 'must be the name of a preset, or a table such as {preset = "internal", https_only = true}'
+_NO_PRESET = (
+    "has no preset, and does not add to the dispatcher's; allowed are: internal, public_only, anything"
+)
 _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", dialect = "observed"}'
 
 
@@ -324,6 +334,8 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
         ({"format": {"name": "tencent", "color": 1}}, {"format.color": None}),
         ({"egress": "public"}, {"egress": "is 'public'; allowed are: internal, public_only, anything"}),
         ({"egress": 5}, {"egress": _EGRESS}),
+        ({"egress": {}}, {"egress": _NO_PRESET}),
+        ({"egress": {"https_only": True}}, {"egress": _NO_PRESET}),
         (
             {"egress": {"preset": "public_only", "allow_hosts": []}},
             {
