@@ -84,8 +84,8 @@ def _anomaly_records(items: Iterable[AnomalyRecord]) -> tuple[AnomalyRecord, ...
 class Repeat:
     """Whether and how often an unresolved alarm is notified again; ``period`` is in seconds.
 
-    ``daily_after`` counts in the mode ``continuous``: what is sent that many seconds after the first trigger, or
-    later, is followed by the next one a day after it.  Tencent Cloud does so after 24 hours
+    ``daily_after`` counts in the mode ``continuous``: what is sent that many seconds after the first trigger,
+    or later, is followed by the next one a day after it.  Tencent Cloud does so after 24 hours
     (``daily_after=86_400``); without it the alarm goes on every ``period``.
     """
 
