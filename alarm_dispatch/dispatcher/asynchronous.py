@@ -9,10 +9,10 @@ from typing import Self
 
 from alarm_dispatch.callbacks import AlarmGroup, Callback
 from alarm_dispatch.delivery import Delivery, DispatchReport
+from alarm_dispatch.dispatcher.drilling import Drilling
 from alarm_dispatch.dispatcher.observing import enter_evaluation
 from alarm_dispatch.dispatcher.settings import (
     DEFAULT_CLOSE_TIMEOUT,
-    DispatcherSettings,
     check_timeout,
     close_timeout,
     enter,
@@ -21,6 +21,7 @@ from alarm_dispatch.dispatcher.settings import (
 from alarm_dispatch.engine import DispatcherStats, Engine
 from alarm_dispatch.errors import DispatcherClosedError, OutboxError, WrongThreadError
 from alarm_dispatch.handles import AsyncHandle
+from alarm_dispatch.heartbeats import Heartbeat
 from alarm_dispatch.jobs import Job, Unbuilt
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.tickets import Ticket
@@ -28,7 +29,7 @@ from alarm_dispatch.tickets import Ticket
 __all__ = ["AsyncDispatcher"]
 
 
-class AsyncDispatcher(DispatcherSettings):
+class AsyncDispatcher(Drilling):
     """Dispatches alarms on the running event loop.
 
     ``async with AsyncDispatcher() as dispatcher:``, or :meth:`close` at the end.  All methods are called
@@ -140,6 +141,24 @@ class AsyncDispatcher(DispatcherSettings):
         handle = await self.submit(alarm, group)
         return await handle.result()
 
+    async def drill(self, group: AlarmGroup) -> DispatchReport:
+        """Send a test alarm to every callback of a group, each in its own format, and report on it.
+
+        Its texts say DRILL; it goes the way of any alarm, with the callbacks' own rules, and an outbox keeps
+        it.  Raises as :meth:`submit`.
+        """
+        return await self.dispatch(self._drill(), group)
+
+    def heartbeat(self, group: AlarmGroup, every: float) -> Heartbeat:
+        """Send a test alarm to a group now and every so many seconds, until it is stopped.
+
+        A path that has fallen silent is noticed where its heartbeats no longer come.  Raises
+        :class:`~alarm_dispatch.errors.InvalidFieldError` for arguments of other kinds, and
+        :class:`~alarm_dispatch.errors.DispatcherClosedError`.
+        """
+        self._running()
+        return self._new_heartbeat(group, every, self._running)()
+
     async def verify(self, callback: Callback) -> Delivery:
         """Make the one request that verifies a callback's URL; it ends by the vendor's 5 s.
 
@@ -175,6 +194,7 @@ class AsyncDispatcher(DispatcherSettings):
         """
         check_timeout(timeout, "close.timeout")
         self._closed = True
+        self._stop_heartbeats()
         if self._engine is not None:
             await self._engine.close(timeout)
 

@@ -8,19 +8,29 @@ from datetime import datetime
 from attrs import define
 
 from alarm_dispatch.callbacks import AlarmGroup
+from alarm_dispatch.clock import Clock
 from alarm_dispatch.engine import Engine
 from alarm_dispatch.engine.backlog import Backlog
 from alarm_dispatch.engine.durable import DurableEngine
 from alarm_dispatch.errors import OutboxError
 from alarm_dispatch.jobs import Job, Unbuilt
 from alarm_dispatch.model import Alarm
-from alarm_dispatch.repeats import RepeatDecision, RepeatTracker
+from alarm_dispatch.outbox.base import Outbox
+from alarm_dispatch.repeats import MemoryRepeats, RepeatDecision, RepeatStore, RepeatTracker
 from alarm_dispatch.tickets import Ticket
 
-__all__ = ["Evaluation", "Prepare", "enter_evaluation"]
+__all__ = ["Evaluation", "Prepare", "enter_evaluation", "tracker_for"]
 
 Prepare = Callable[[Alarm, AlarmGroup], tuple[Ticket, list[Job | Unbuilt]]]
 """What there is to do for an alarm."""
+
+
+def tracker_for(outbox: Outbox | None, min_hold: float, clock: Clock) -> RepeatTracker | None:
+    """What follows alarms from evaluation to evaluation; None for an outbox that keeps no repeats."""
+    store: object = MemoryRepeats() if outbox is None else getattr(outbox, "repeats", None)
+    if not isinstance(store, RepeatStore):
+        return None
+    return RepeatTracker(store, min_hold=min_hold, clock=clock)
 
 
 @define(eq=False)

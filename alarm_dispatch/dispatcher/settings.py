@@ -12,7 +12,7 @@ from alarm_dispatch.callbacks import AlarmGroup, Overrides, check_transport
 from alarm_dispatch.clock import Clock, SystemClock
 from alarm_dispatch.confirmation import ConfirmationLike, confirmed_by
 from alarm_dispatch.dispatcher.ids import DeliveryIds
-from alarm_dispatch.dispatcher.observing import Evaluation
+from alarm_dispatch.dispatcher.observing import Evaluation, tracker_for
 from alarm_dispatch.egress import INTERNAL, EgressPolicy
 from alarm_dispatch.engine import Engine, EngineSettings, Hook
 from alarm_dispatch.engine.backlog import Backlog
@@ -24,7 +24,7 @@ from alarm_dispatch.jobs import Job, Preparation, Unbuilt
 from alarm_dispatch.limits import DEFAULT_MAX_RETRY_AFTER, Circuit, as_circuit
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox.base import Outbox
-from alarm_dispatch.repeats import MemoryRepeats, RepeatStore, RepeatTracker
+from alarm_dispatch.repeats import RepeatTracker
 from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.tickets import Ticket
 from alarm_dispatch.transports.httpx import HttpxTransport
@@ -35,6 +35,7 @@ __all__ = [
     "DEFAULT_CLOSE_TIMEOUT",
     "DEFAULT_LIMIT",
     "DispatcherSettings",
+    "check_every",
     "check_timeout",
     "close_timeout",
     "enter",
@@ -107,8 +108,7 @@ class DispatcherSettings:
             egress=_checked_egress(egress),
             keeps=outbox is not None,
         )
-        if _seconds(lease, "lease") == 0:
-            raise InvalidFieldError("lease", "must be more than 0 seconds")
+        check_every(lease, "lease")
         self._keeping = _keeping(outbox, self._clock, self._preparation, groups, lease)
         self._min_hold = _seconds(min_hold, "min_hold")
         self._tracker = self._new_tracker()
@@ -134,12 +134,8 @@ class DispatcherSettings:
 
     def _new_tracker(self) -> RepeatTracker | None:
         """What follows alarms from evaluation to evaluation; None for an outbox that keeps no repeats."""
-        store: object = MemoryRepeats() if self._keeping is None else None
-        if self._keeping is not None:
-            store = getattr(self._keeping.outbox, "repeats", None)
-        if isinstance(store, RepeatStore):
-            return RepeatTracker(store, min_hold=self._min_hold, clock=self._clock)
-        return None
+        outbox = None if self._keeping is None else self._keeping.outbox
+        return tracker_for(outbox, self._min_hold, self._clock)
 
     def _evaluation(self, alarm: Alarm, group: AlarmGroup) -> Evaluation:
         """An evaluation that can be decided on."""
@@ -195,6 +191,12 @@ def _seconds(value: float, name: str) -> float:
     if check_number(value, name) < 0:
         raise InvalidFieldError(name, f"must be at least 0 seconds, not {value!r}")
     return value
+
+
+def check_every(value: float, name: str) -> None:
+    """Nothing for more than 0 seconds, else :class:`~alarm_dispatch.errors.InvalidFieldError`."""
+    if _seconds(value, name) == 0:
+        raise InvalidFieldError(name, "must be more than 0 seconds")
 
 
 def check_timeout(value: float | None, name: str, *, optional: bool = False) -> None:

@@ -13,10 +13,10 @@ from typing import Self
 
 from alarm_dispatch.callbacks import AlarmGroup, Callback
 from alarm_dispatch.delivery import Delivery, DispatchReport
+from alarm_dispatch.dispatcher.drilling import Drilling
 from alarm_dispatch.dispatcher.observing import enter_evaluation
 from alarm_dispatch.dispatcher.settings import (
     DEFAULT_CLOSE_TIMEOUT,
-    DispatcherSettings,
     check_timeout,
     close_timeout,
     enter,
@@ -25,6 +25,7 @@ from alarm_dispatch.dispatcher.settings import (
 from alarm_dispatch.engine import DispatcherStats, Engine
 from alarm_dispatch.errors import DispatcherClosedError, OutboxError, WrongThreadError
 from alarm_dispatch.handles import Handle
+from alarm_dispatch.heartbeats import Heartbeat
 from alarm_dispatch.loop_thread import LoopThread
 from alarm_dispatch.model import Alarm
 
@@ -34,7 +35,7 @@ __all__ = ["Dispatcher"]
 _INTERRUPTED_CLOSE = 5.0
 
 
-class Dispatcher(DispatcherSettings):
+class Dispatcher(Drilling):
     """Dispatches alarms from synchronous code, with an event loop in a thread of its own.
 
     ``with Dispatcher() as dispatcher:``, or :meth:`close` at the end.  It may be used from many threads,
@@ -133,6 +134,28 @@ class Dispatcher(DispatcherSettings):
         self._check_thread()
         return self.submit(alarm, group).result()
 
+    def drill(self, group: AlarmGroup) -> DispatchReport:
+        """Send a test alarm to every callback of a group, each in its own format, and report on it.
+
+        Its texts say DRILL; it goes the way of any alarm, with the callbacks' own rules, and an outbox keeps
+        it.  Raises as :meth:`dispatch`.
+        """
+        return self.dispatch(self._drill(), group)
+
+    def heartbeat(self, group: AlarmGroup, every: float) -> Heartbeat:
+        """Send a test alarm to a group now and every so many seconds, until it is stopped.
+
+        A path that has fallen silent is noticed where its heartbeats no longer come.  Raises
+        :class:`~alarm_dispatch.errors.InvalidFieldError` for arguments of other kinds,
+        :class:`~alarm_dispatch.errors.DispatcherClosedError`, and
+        :class:`~alarm_dispatch.errors.WrongThreadError` in a hook or confirmation.
+        """
+        self._check_thread()
+        make = self._new_heartbeat(group, every, self._running_engine)
+        made: Future[Heartbeat] = Future()
+        self._post(0, lambda _engine: made.set_result(make()))
+        return made.result()
+
     def verify(self, callback: Callback) -> Delivery:
         """Make the one request that verifies a callback's URL; it ends by the vendor's 5 s.
 
@@ -198,6 +221,7 @@ class Dispatcher(DispatcherSettings):
                 thread.stop()
 
     async def _close_engine(self, timeout: float) -> None:  # noqa: ASYNC109 - handed on
+        self._stop_heartbeats()
         await self._running_engine().close(timeout)
         self._last_stats = self._running_engine().stats()
 
@@ -235,6 +259,7 @@ class Dispatcher(DispatcherSettings):
         self._lock = threading.Lock()
         self._start_afresh()
         self._tracker = self._new_tracker()
+        self._heartbeats = ()
         _ABANDONED.append((self._thread, self._engine))
         self._thread = self._engine = None
 
