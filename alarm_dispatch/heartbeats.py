@@ -24,6 +24,8 @@ _MOST_UNSETTLED = 10
 class Heartbeat:
     """What ``dispatcher.heartbeat`` gives back: it sends until it is stopped, or its dispatcher is closed.
 
+    It is made on its event loop, and sends the first one in that loop's next turn.
+
     ``sent`` counts the beats that were begun, ``failed`` those that a callback did not confirm or that could
     not be sent, and ``last`` is the report on the one that settled last, None before.  A beat that fails is
     a failed delivery for the hooks and a warning in the log, and ends nothing.
@@ -39,10 +41,10 @@ class Heartbeat:
         self._every = every
         self._beat = beat
         self._loop = loop
-        self._next: asyncio.TimerHandle | None = None
-        self._due = 0.0
         self._unsettled = 0
         self._stopped = threading.Event()
+        self._due = loop.time()
+        self._next: asyncio.Handle = loop.call_soon(self._go_on)
 
     def __repr__(self) -> str:
         return f"Heartbeat({self._group!r}, every={self._every!r})"
@@ -52,11 +54,6 @@ class Heartbeat:
         """Whether it sends no more."""
         return self._stopped.is_set()
 
-    def start(self) -> None:
-        """Send the first one; on the event loop."""
-        self._due = self._loop.time()
-        self._go_on()
-
     def stop(self) -> None:
         """Send no more; what is under way goes on.  It may be called from any thread, and twice."""
         self._stopped.set()
@@ -64,8 +61,7 @@ class Heartbeat:
             self._loop.call_soon_threadsafe(self._cancel)
 
     def _cancel(self) -> None:
-        if self._next is not None:
-            self._next.cancel()
+        self._next.cancel()
 
     def _go_on(self) -> None:
         if self.stopped:
@@ -87,14 +83,10 @@ class Heartbeat:
             return
         self.sent += 1
         self._unsettled += 1
-        told = False
 
         def settled() -> None:
-            nonlocal told
             report = ticket.report
-            if report is None or told:
-                return
-            told = True
+            assert report is not None  # noqa: S101 - for mypy: that is why we are called
             self._unsettled -= 1
             self.last = report
             # What ends with the dispatcher says nothing about the path.

@@ -47,7 +47,6 @@ class Drilling(DispatcherSettings):
         def make() -> Heartbeat:
             made = Heartbeat(group.name, every, beat, asyncio.get_running_loop())
             self._heartbeats = (*(one for one in self._heartbeats if not one.stopped), made)
-            made.start()
             return made
 
         return make

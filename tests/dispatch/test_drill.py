@@ -135,6 +135,20 @@ def test_a_heartbeat(virtual_clock, kept):
     assert all("heartbeat" in request.content.decode() for request in receiver.requests)
 
 
+def test_a_heartbeat_that_is_stopped_before_it_began(virtual_clock, memory_receiver):
+    """It sends nothing."""
+    receiver = memory_receiver()
+
+    async def main() -> None:
+        async with AsyncDispatcher(transport=receiver.transport, clock=virtual_clock) as dispatcher:
+            dispatcher.heartbeat(group(), 60).stop()
+            await asyncio.sleep(600)
+
+    virtual_clock.run(main())
+
+    assert receiver.requests == ()
+
+
 def test_a_heartbeat_that_fails_goes_on(virtual_clock, caplog):
     """It is told to the hooks, in the log and by its figures, without the URL's secrets."""
     receiver = MemoryReceiver("500,200,500", now=virtual_clock.now)
