@@ -41,6 +41,9 @@ class RepeatState:
     ``firing`` counts the evaluations that found it firing, ``level`` is the last that one had.
     ``resolved_since`` is when it was first found resolved, None while it is not, and ``seen_at`` when it was
     evaluated last.
+
+    Of an evaluation that finds nothing new a tracker notes the time now and then only, and the count only in
+    the exponential mode.
     """
 
     told: AlarmState

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import attrs
+
 from alarm_dispatch.callbacks import AlarmGroup
 from alarm_dispatch.clock import Clock, SystemClock
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.model import Alarm
-from alarm_dispatch.repeats.decision import Observation, decide
+from alarm_dispatch.repeats.decision import Observation, RepeatState, decide
 from alarm_dispatch.repeats.store import MemoryRepeats, RepeatKey, RepeatStore
+from alarm_dispatch.states import RepeatMode
 from alarm_dispatch.values import check_at_least, check_aware_time, check_kind, check_text
 
 __all__ = ["DEFAULT_KEEP", "DEFAULT_MOST", "RepeatTracker"]
@@ -22,6 +25,8 @@ DEFAULT_MOST = 100_000
 
 # New alarms between two looks at what is remembered too long.
 _LOOK_EVERY = 64
+# It is noted so many times while an alarm is remembered that it is still evaluated.
+_SEEN_OFTEN = 8
 # As long as the calendar.
 _LONGEST = 315_360_000_000.0
 
@@ -80,11 +85,19 @@ class RepeatTracker:
         with self.store.transaction():
             before = self.store.get(key)
             observation, after = decide(before, alarm, now, min_hold=self._min_hold)
-            if after is not before:
+            if before is None or after is None or not self._as_known(before, after, alarm):
                 self.store.put(key, after)
             if before is None and after is not None:
                 self._look(now)
         return observation
+
+    def _as_known(self, before: RepeatState, after: RepeatState, alarm: Alarm) -> bool:
+        """Whether nothing has to be kept: most evaluations find what is known, and need not reach a disk."""
+        repeat = alarm.condition.repeat
+        if repeat is not None and repeat.mode is RepeatMode.EXPONENTIAL:
+            return False  # each one counts
+        counted = attrs.evolve(after, firing=before.firing, seen_at=before.seen_at)
+        return counted == before and after.seen_at - before.seen_at < self._keep / _SEEN_OFTEN
 
     def _look(self, now: datetime) -> None:
         if self._new % _LOOK_EVERY == 0:

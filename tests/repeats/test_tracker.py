@@ -112,6 +112,24 @@ def test_what_is_not_evaluated_any_more_is_forgotten(tmp_path, where):
     outbox.close()
 
 
+def test_what_finds_nothing_new_is_not_written(tmp_path):
+    """But for a sign of life now and then, so that it is not forgotten; and each one that counts."""
+    outbox = SqliteOutbox(tmp_path / "alarms.db")
+    tracker = RepeatTracker(outbox.repeats, keep=8_000)
+
+    def seen(repeat: Repeat, evaluations: int) -> list[float]:
+        times = []
+        for number in range(evaluations):
+            tracker.observe(found("F", repeat), str(repeat), now=at(number * 100))
+            state = outbox.repeats.get(RepeatKey("alarm-1", str(repeat)))
+            times.append((state.seen_at - at(0)).total_seconds())
+        return sorted(set(times))
+
+    assert seen(ONCE, 25) == [0, 1_000, 2_000]
+    assert seen(EXPONENTIAL, 4) == [0, 100, 200, 300]
+    outbox.close()
+
+
 def test_what_is_over_is_not_kept():
     """Only what is unresolved takes room."""
     store = MemoryRepeats()
