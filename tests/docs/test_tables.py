@@ -265,7 +265,7 @@ def test_every_column_of_an_outbox_has_its_row(tmp_path):
         for table in tables:
             columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
             assert names("outbox.md", table) == columns
-    assert len(tables) == 5
+    assert len(tables) == 6
 
 
 def test_how_long_an_outbox_keeps():

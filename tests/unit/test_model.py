@@ -96,6 +96,7 @@ _IDENTIFIERS = [
 ]
 _NUMBERS = [
     (Repeat, "period"),
+    (Repeat, "daily_after"),
     (MetricCondition, "threshold"),
     (MetricCondition, "period"),
     (MetricCondition, "periods"),
@@ -106,6 +107,7 @@ _NUMBERS = [
 ]
 _NOT_NEGATIVE = [
     (Repeat, "period"),
+    (Repeat, "daily_after"),
     (MetricCondition, "period"),
     (MetricCondition, "periods"),
     (Alarm, "duration"),
@@ -404,6 +406,20 @@ def test_other_repeats_need_no_period(mode: str) -> None:
     """Only a continuous repeat needs its period."""
     assert Repeat(mode).period == 0
     assert Repeat().mode is RepeatMode.ONCE
+
+
+@pytest.mark.parametrize(
+    ("word", "mode"),
+    [
+        ("singleAlarm", RepeatMode.ONCE),
+        ("continuousAlarm", RepeatMode.CONTINUOUS),
+        ("exponentialAlarm", RepeatMode.EXPONENTIAL),
+    ],
+)
+def test_a_mode_in_tencents_words(word: str, mode: RepeatMode) -> None:
+    """They mean the same; a word that only looks like one is none."""
+    assert Repeat(word, 300).mode is RepeatMode(word) is mode
+    assert "is 'SingleAlarm'; allowed are: once" in problem_of(Repeat, mode="SingleAlarm")
 
 
 @pytest.mark.parametrize(
