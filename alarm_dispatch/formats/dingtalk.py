@@ -22,6 +22,7 @@ from alarm_dispatch.formats.base import BuildContext, DeliveryRules, Payload, Ve
 from alarm_dispatch.formats.robots.answers import Codes, confirmed_by_code
 from alarm_dispatch.formats.robots.escaping import escaped_markdown
 from alarm_dispatch.formats.robots.packing import Message, Shape, packed
+from alarm_dispatch.formats.robots.reading import message_of
 from alarm_dispatch.formats.robots.secret import as_signing_secret, secret_texts
 from alarm_dispatch.formats.robots.sizes import json_cost
 from alarm_dispatch.formats.robots.telling import Markup, Robot, test_text
@@ -77,6 +78,7 @@ class WireMessage:
 
 
 _converter = fields.wire_converter()
+_PARTS = {kind.value: kind.value for kind in Kind}
 
 # No page of the vendor's was found that tells it.  Its robots answer "message too long, exceed 20000 bytes",
 # as public clients quote them; what they count is not told, so it is the whole body here.
@@ -89,7 +91,7 @@ _THROTTLED = 600.0
 # One line break does not break a line in its markdown, an empty line does in every renderer.
 _JOINTS = {Kind.MARKDOWN: "\n\n", Kind.TEXT: "\n"}
 _MARKUP = {
-    Kind.MARKDOWN: Markup(escaped=escaped_markdown, bold="**", links=True),
+    Kind.MARKDOWN: Markup(escaped=escaped_markdown, bold="**", again="…", links=True),
     # A text mentions nobody who is not in `at`.
     Kind.TEXT: Markup(escaped=str),
 }
@@ -224,8 +226,7 @@ class Format(Robot):
 
     def parse(self, content: bytes, content_type: str) -> WireMessage:
         """The message in a body; raises :class:`~alarm_dispatch.errors.ParseError`."""
-        body = fields.read_json(content, content_type, NAME)
-        return fields.structured(_converter, body, WireMessage, NAME)
+        return message_of(_converter, content, content_type, WireMessage, NAME, by="msgtype", parts=_PARTS)
 
     def verification(self, context: BuildContext) -> Verification:  # noqa: ARG002 - the same for every URL
         """A message that says that it is a test: a robot has no other request that checks its URL."""

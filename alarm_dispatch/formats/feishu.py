@@ -21,6 +21,7 @@ from alarm_dispatch.formats.base import BuildContext, DeliveryRules, Payload, Ve
 from alarm_dispatch.formats.robots.answers import Codes, confirmed_by_code
 from alarm_dispatch.formats.robots.escaping import escaped_markdown, without_at_tags
 from alarm_dispatch.formats.robots.packing import Message, Shape, packed
+from alarm_dispatch.formats.robots.reading import message_of
 from alarm_dispatch.formats.robots.secret import as_signing_secret, secret_texts
 from alarm_dispatch.formats.robots.sizes import json_cost
 from alarm_dispatch.formats.robots.telling import Markup, Robot, Told, test_text
@@ -62,6 +63,7 @@ class WireMessage:
 
 
 _converter = fields.wire_converter()
+_PARTS = {"interactive": "card", "text": "content"}
 
 # "自定义机器人使用指南" (open.feishu.cn, open.larkoffice.com): a body of at most 20 KB, 100 messages a minute
 # and 5 a second, 11232 when there are too many.  It does not say which KB, so the smaller one is kept.
@@ -73,7 +75,7 @@ _RATE = Rate(5, 3)
 _SIGNED = len(f'"timestamp":"{"0" * 10}","sign":"{"0" * 44}",')
 
 _MARKUP = {
-    Kind.INTERACTIVE: Markup(escaped=escaped_markdown, bold="**", links=True),
+    Kind.INTERACTIVE: Markup(escaped=escaped_markdown, bold="**", again="…", links=True),
     Kind.TEXT: Markup(escaped=without_at_tags),
 }
 
@@ -217,8 +219,7 @@ class Format(Robot):
 
     def parse(self, content: bytes, content_type: str) -> WireMessage:
         """The message in a body; raises :class:`~alarm_dispatch.errors.ParseError`."""
-        body = fields.read_json(content, content_type, NAME)
-        return fields.structured(_converter, body, WireMessage, NAME)
+        return message_of(_converter, content, content_type, WireMessage, NAME, by="msg_type", parts=_PARTS)
 
     def verification(self, context: BuildContext) -> Verification:  # noqa: ARG002 - the same for every URL
         """A message that says that it is a test: a robot has no other request that checks its URL."""

@@ -16,6 +16,7 @@ from alarm_dispatch.formats.base import BuildContext, DeliveryRules, Payload, Ve
 from alarm_dispatch.formats.robots.answers import Codes, confirmed_by_code
 from alarm_dispatch.formats.robots.escaping import escaped_markdown, without_user_tags
 from alarm_dispatch.formats.robots.packing import Message, Shape, packed
+from alarm_dispatch.formats.robots.reading import message_of
 from alarm_dispatch.formats.robots.sizes import utf8_cost
 from alarm_dispatch.formats.robots.telling import Markup, Robot, test_text
 from alarm_dispatch.limits import Rate
@@ -60,6 +61,7 @@ class WireMessage:
 
 
 _converter = fields.wire_converter()
+_PARTS = {kind.value: kind.value for kind in Kind}
 
 # "群机器人配置说明" (developer.work.weixin.qq.com/document/path/91770): the two limits of `content`, in bytes
 # of UTF-8, the 20 messages a minute, `<@userid>` in both kinds and the two lists in text messages.
@@ -69,7 +71,7 @@ _LIMITS = {
 }
 _RATE = Rate(20, 60)
 _MARKUP = {
-    Kind.MARKDOWN: Markup(escaped=escaped_markdown, bold="**", links=True),
+    Kind.MARKDOWN: Markup(escaped=escaped_markdown, bold="**", again="…", links=True),
     Kind.TEXT: Markup(escaped=without_user_tags),
 }
 
@@ -173,8 +175,7 @@ class Format(Robot):
 
     def parse(self, content: bytes, content_type: str) -> WireMessage:
         """The message in a body; raises :class:`~alarm_dispatch.errors.ParseError`."""
-        body = fields.read_json(content, content_type, NAME)
-        return fields.structured(_converter, body, WireMessage, NAME)
+        return message_of(_converter, content, content_type, WireMessage, NAME, by="msgtype", parts=_PARTS)
 
     def verification(self, context: BuildContext) -> Verification:  # noqa: ARG002 - the same for every URL
         """A message that says that it is a test: a robot has no other request that checks its URL."""

@@ -78,7 +78,7 @@ class _Parts:
     def _add_cut(self, line: Line) -> None:
         """The line in as many pieces as it takes, the first of them in what is left of this part."""
         before, after = line.before, line.after
-        size = around = self.cost(before) + self.cost(after)
+        size = self.cost(before) + self.cost(after)
         taken: list[str] = []
         for unit in units(line.text):
             more = self.cost(unit)
@@ -86,15 +86,16 @@ class _Parts:
                 if taken:
                     self._put(f"{before}{''.join(taken)}{after}", size)
                     taken, before = [], line.again
-                    size = around = self.cost(before) + self.cost(after)
+                    size = self.cost(before) + self.cost(after)
                 if self.current:
                     self._close()
                 if not self._fits(size + more):
                     raise TooLongError
             taken.append(unit)
             size += more
-        if size > around or not taken:
-            self._put(f"{before}{''.join(taken)}{after}", size)
+        if not taken:
+            raise TooLongError
+        self._put(f"{before}{''.join(taken)}{after}", size)
 
     def _fits(self, size: int) -> bool:
         joint = self.joint_cost if self.current else 0

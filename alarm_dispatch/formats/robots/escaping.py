@@ -15,7 +15,7 @@ _WIDE = 0xFEE0  # from an ASCII character to its full-width form
 
 # Links, images, mentions (<@user>, <at …>), colours (<font …>), emphasis and code, wherever they stand.
 _ANYWHERE = re.compile(
-    r"<(?=\s*[A-Za-z/@!?])"  # what a tag begins with: 5 < 6 is text
+    r"<(?=\s*(?:[A-Za-z/@!?]|$))"  # what a tag begins with: 5 < 6 is text
     r"|[\[\]*`~]"
     r"|(?<![^\W_])_|_(?![^\W_])"  # an underscore within a word is text: disk_used
     r"|\\(?=[!-/:-@\[-`{-~]|$)"  # a backslash that would escape, or break the line

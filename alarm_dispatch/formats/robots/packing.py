@@ -117,7 +117,7 @@ def _in_parts(told: Told, shape: Shape) -> list[Payload]:
         text = shape.with_mention(text) if number == 0 else text
         return Message(text=text, title=title, told=(told,), mark=mark, mentioning=number == 0)
 
-    digits = 1
+    digits = len(str(sum(shape.cost(line.whole) for line in _lines(told, shape)) // shape.limit))
     while True:
         widest = f"({'9' * digits}/{'9' * digits})"
         taken = [_taken(part(widest, "", number), shape) for number in (0, 1)]

@@ -28,6 +28,8 @@ def utf8_cost(text: str) -> int:
 
 def json_cost(text: str) -> int:
     """The bytes of its UTF-8 within a JSON text: of a body that the vendor limits as a whole."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return len(text.encode())
     short, long = len(_SHORT.findall(text)), len(_LONG.findall(text))
     return len(text.encode()) + short * _SHORT_MORE + long * _LONG_MORE
 

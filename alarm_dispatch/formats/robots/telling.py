@@ -48,10 +48,15 @@ def test_text(language: Language) -> str:
 
 @frozen(kw_only=True)
 class Markup:
-    """How a vendor's text marks what it tells: ``escaped`` keeps values from being markup themselves."""
+    """How a vendor's text marks what it tells.
+
+    ``escaped`` keeps values from being markup themselves.  ``again`` stands before what is left of a value in
+    the next part, so that no part of one stands at the beginning of a line, where more is markup.
+    """
 
     escaped: Callable[[str], str]
     bold: str = ""
+    again: str = ""
     links: bool = False
 
 
@@ -110,12 +115,12 @@ class Robot:
             first, *further = markup.escaped(_broken(fact.value)).split("\n")
             label = f"{markup.bold}{fact.label}{_COLONS[self.language].rstrip()}{markup.bold}"
             space = " " if markup.bold or self.language is Language.ENGLISH else ""
-            line = Line(first, before=label + space)
+            line = Line(first, before=label + space, again=markup.again)
             if fact.name is FactName.LINK and markup.links and is_link(fact.value):
                 yield Line(f"[{fact.label}]({link_target(fact.value)})", instead=line)
                 continue
             yield line
-            yield from map(Line, further)
+            yield from (Line(text, again=markup.again) for text in further)
 
     def _filled(
         self, template: str, alarm: Alarm, title: str, known: tuple[Fact, ...], markup: Markup
