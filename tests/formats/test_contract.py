@@ -111,6 +111,20 @@ def test_a_robot_is_verified_by_a_message_that_says_so(name: str, kind: str) -> 
     assert verification.confirmation(Reply(status_code=200)).verdict is Verdict.UNCONFIRMED
 
 
+@every_kind
+def test_a_robots_message_has_what_its_kind_says(name: str, kind: str) -> None:
+    """The error names the kinds that there are, or the part that is missing."""
+    made = formats.get(name, kind=kind)
+    by, part, *_ = content = body(made.build(METRIC_ALARM, context()))
+
+    for changed, told in (
+        ({**content, by: "voice"}, rf"\$\.{by}: is 'voice'; known are: {', '.join(_ROBOTS[name])}"),
+        ({by: kind}, rf"\$\.{part}: is missing, in a message whose {by} is '{kind}'"),
+    ):
+        with pytest.raises(ParseError, match=told):
+            made.parse(json.dumps(changed).encode(), "application/json")
+
+
 @every_robot
 def test_a_robots_delivery_rules(name: str) -> None:
     """No vendor tells any but the rate; the others are those of most formats."""

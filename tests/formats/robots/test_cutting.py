@@ -65,8 +65,9 @@ def test_the_line_break_counts() -> None:
 )
 def test_what_cannot_be_cut_below_the_limit_is_an_error(line: Line) -> None:
     """One character may have more bytes than there is room for."""
-    with pytest.raises(TooLongError):
-        parts(["x", line], 4)
+    for lines in ([line], ["x", line]):
+        with pytest.raises(TooLongError):
+            parts(lines, 4)
 
 
 texts = st.text(st.sampled_from("ab告é́👩\u200d👧🇩🇪\\*&;\u05d0"), max_size=30)
