@@ -20,11 +20,10 @@ class Finishing:
     """Tencent's format, with this for its last touch."""
 
     def __init__(self, touch: Callable[[Request], Any]) -> None:
-        self._made = tencent.Format()
+        made = tencent.Format()
+        self.name, self.rules = made.name, made.rules
+        self.build, self.parse, self.verification = made.build, made.parse, made.verification
         self.finish = touch
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._made, name)
 
 
 def dispatch(clock: Any, receiver: Any, touch: Callable[[Request], Any], **settings: Any) -> DispatchReport:
