@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from attrs import field, fields, frozen
 
 from alarm_dispatch.errors import InvalidFieldError
-from alarm_dispatch.values import check_text, instance
+from alarm_dispatch.values import check_kind, check_text
 
 __all__ = ["Mentions", "MentionsLike", "as_mentions"]
 
@@ -26,6 +26,10 @@ def _mobiles(value: Iterable[str]) -> tuple[str, ...]:
     return _checked(value, "mobiles", _MOBILE, 'a number such as "13800001111" or "+86-13800001111"')
 
 
+def _check_everybody(_instance: object, _attribute: object, value: Any) -> None:
+    check_kind(value, (bool,), "Format.mentions.everybody")
+
+
 @frozen(kw_only=True)
 class Mentions:
     """The people to mention: by the vendor's user id, by their mobile number, or everybody of the chat.
@@ -36,7 +40,7 @@ class Mentions:
 
     users: tuple[str, ...] = field(default=(), converter=_users)
     mobiles: tuple[str, ...] = field(default=(), converter=_mobiles)
-    everybody: bool = field(default=False, validator=instance(bool))
+    everybody: bool = field(default=False, validator=_check_everybody)
 
     def __bool__(self) -> bool:
         """Whether there is anybody to mention."""

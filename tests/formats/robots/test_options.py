@@ -107,7 +107,7 @@ def test_nobody_is_mentioned_without_a_word(name: str, kind: str | None) -> None
         ("wecom", [5], r"mentions\.users\[0\]: must be text, not int"),
         ("dingtalk", {"mobiles": ["call me"]}, r"mentions\.mobiles\[0\]: must be a number"),
         ("dingtalk", {"mobiles": "138"}, r"mentions\.mobiles: must be a list of texts, not str"),
-        ("dingtalk", {"everybody": 1}, r"Mentions\.everybody: must be a bool"),
+        ("dingtalk", {"everybody": 1}, r"mentions\.everybody: must be a bool"),
         ("dingtalk", {"all": True}, r"mentions\.all: unknown key; allowed are: users, mobiles, everybody"),
         ("wecom", {"mobiles": ["138"]}, "kind='text' also takes mobiles and everybody"),
         ("wecom", {"everybody": True}, "kind='text' also takes mobiles and everybody"),
