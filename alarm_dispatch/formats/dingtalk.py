@@ -20,7 +20,7 @@ from alarm_dispatch.formats import fields
 from alarm_dispatch.formats.abilities import Bundle
 from alarm_dispatch.formats.base import BuildContext, DeliveryRules, Payload, Verification
 from alarm_dispatch.formats.robots.answers import Codes, confirmed_by_code
-from alarm_dispatch.formats.robots.escaping import escaped_markdown
+from alarm_dispatch.formats.robots.escaping import as_it_is, escaped_markdown
 from alarm_dispatch.formats.robots.packing import Message, Shape, packed
 from alarm_dispatch.formats.robots.reading import message_of
 from alarm_dispatch.formats.robots.secret import as_signing_secret, secret_texts
@@ -93,7 +93,7 @@ _JOINTS = {Kind.MARKDOWN: "\n\n", Kind.TEXT: "\n"}
 _MARKUP = {
     Kind.MARKDOWN: Markup(escaped=escaped_markdown, bold="**", again="…", links=True),
     # A text mentions nobody who is not in `at`.
-    Kind.TEXT: Markup(escaped=str),
+    Kind.TEXT: Markup(escaped=as_it_is),
 }
 
 # The vendor's table for "自定义机器人发送群消息", as public clients have it, with the codes that its

@@ -7,9 +7,22 @@ working.  A full-width character is text to every renderer.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import TypeAlias
 from urllib.parse import quote
 
-__all__ = ["escaped_markdown", "is_link", "link_target", "without_at_tags", "without_user_tags"]
+__all__ = [
+    "Escape",
+    "as_it_is",
+    "escaped_markdown",
+    "is_link",
+    "link_target",
+    "without_at_tags",
+    "without_user_tags",
+]
+
+Escape: TypeAlias = Callable[[str, bool], str]
+"""From a value to the text that stands for it; the bool says whether it begins a line."""
 
 _WIDE = 0xFEE0  # from an ASCII character to its full-width form
 
@@ -30,16 +43,17 @@ _USER_TAG = re.compile("<(?=@)")
 _AT_TAG = re.compile(r"<(?=\s*/?\s*at\b)", re.IGNORECASE)
 
 
-def escaped_markdown(text: str) -> str:
+def escaped_markdown(text: str, begins: bool = True) -> str:
     """The text as it stands in markdown without being markup, in which it looks the same.
 
     ``<@all>`` becomes ``＜@all>``.  Line breaks stay; a bare URL does, too, since it shows where it leads.
+    ``begins`` says that the text stands at the beginning of a line, where more is markup.
     """
-    return "\n".join(map(_escaped_line, text.split("\n")))
+    first, *further = (_ANYWHERE.sub(lambda found: _wide(found[0]), line) for line in text.split("\n"))
+    return "\n".join((_at_beginning(first) if begins else first, *map(_at_beginning, further)))
 
 
-def _escaped_line(line: str) -> str:
-    line = _ANYWHERE.sub(lambda found: _wide(found[0]), line)
+def _at_beginning(line: str) -> str:
     return _AT_BEGINNING.sub(lambda found: f"{found[1]}{found[2][:-1]}{_wide(found[2][-1])}", line)
 
 
@@ -57,11 +71,16 @@ def link_target(url: str) -> str:
     return _NOT_IN_LINKS.sub(lambda found: quote(found[0], safe=""), url)
 
 
-def without_user_tags(text: str) -> str:
+def as_it_is(text: str, _begins: bool) -> str:
+    """A plain text where nothing is markup."""
+    return text
+
+
+def without_user_tags(text: str, _begins: bool) -> str:
     """A plain text in which ``<@user>`` mentions nobody."""
     return _USER_TAG.sub("＜", text)
 
 
-def without_at_tags(text: str) -> str:
+def without_at_tags(text: str, _begins: bool) -> str:
     """A plain text in which ``<at user_id="all">`` mentions nobody."""
     return _AT_TAG.sub("＜", text)

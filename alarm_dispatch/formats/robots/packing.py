@@ -10,6 +10,7 @@ from alarm_dispatch.errors import UnsupportedAlarmError
 from alarm_dispatch.formats.abilities import Bundle
 from alarm_dispatch.formats.base import Payload
 from alarm_dispatch.formats.robots.cutting import Line, TooLongError, cut
+from alarm_dispatch.formats.robots.escaping import Escape
 from alarm_dispatch.formats.robots.sizes import Cost, clipped
 from alarm_dispatch.formats.robots.telling import Told, several
 from alarm_dispatch.formats.wording import Language
@@ -49,7 +50,7 @@ class Shape:
     cost: Cost
     empty: Callable[[Message], int]
     write: Callable[[Message], Payload]
-    escaped: Callable[[str], str]
+    escaped: Escape
     language: Language
     joint: str = "\n"
     mention: str = ""
@@ -112,7 +113,7 @@ def _in_parts(told: Told, shape: Shape) -> list[Payload]:
     def part(mark: str, text: str, number: int) -> Message:
         if not shape.titled:
             # In a chat other messages may come between, so each part says of what it is.
-            head = mark if number == 0 else f"{mark} {shape.escaped(title)}"
+            head = mark if number == 0 else f"{mark} {shape.escaped(title, False)}"
             text = f"{head}{shape.joint}{text}"
         text = shape.with_mention(text) if number == 0 else text
         return Message(text=text, title=title, told=(told,), mark=mark, mentioning=number == 0)

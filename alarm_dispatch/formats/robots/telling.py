@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 from attrs import field, frozen
 
 from alarm_dispatch.formats.robots.cutting import Line
-from alarm_dispatch.formats.robots.escaping import is_link, link_target
+from alarm_dispatch.formats.robots.escaping import Escape, is_link, link_target
 from alarm_dispatch.formats.robots.mentions import Mentions, as_mentions
 from alarm_dispatch.formats.robots.template import Template, as_template, called, filled
 from alarm_dispatch.formats.wording import (
@@ -54,7 +54,7 @@ class Markup:
     the next part, so that no part of one stands at the beginning of a line, where more is markup.
     """
 
-    escaped: Callable[[str], str]
+    escaped: Escape
     bold: str = ""
     again: str = ""
     links: bool = False
@@ -101,7 +101,7 @@ class Robot:
         known = facts(alarm, now, self.language, self.zone)
         if self.template is None:
             bold = markup.bold
-            head = Line(markup.escaped(title), before=bold, again=bold, after=bold)
+            head = Line(markup.escaped(title, not bold), before=bold, again=bold, after=bold)
             under = tuple(self._fact_lines(known, markup))
             return Told(alarm=alarm, title=title, lines=(head, *under), under_title=under)
         if isinstance(self.template, str):
@@ -112,7 +112,7 @@ class Robot:
 
     def _fact_lines(self, known: tuple[Fact, ...], markup: Markup) -> Iterator[Line]:
         for fact in known:
-            first, *further = markup.escaped(_broken(fact.value)).split("\n")
+            first, *further = markup.escaped(_broken(fact.value), False).split("\n")
             label = f"{markup.bold}{fact.label}{_COLONS[self.language].rstrip()}{markup.bold}"
             space = " " if markup.bold or self.language is Language.ENGLISH else ""
             line = Line(first, before=label + space, again=markup.again)
@@ -127,10 +127,13 @@ class Robot:
     ) -> Iterator[Line]:
         values = {"headline": title, "state": state_text(alarm, self.language), "id": alarm.id}
         values |= {fact.name.value: fact.value for fact in known}
-        shown = {name: markup.escaped(_broken(value)) for name, value in values.items()}
-        link = values.get(FactName.LINK.value, "")
-        if markup.links and is_link(link):
-            shown[FactName.LINK.value] = link_target(link)
+
+        def shown(name: str, begins: bool) -> str:
+            value = values.get(name, "")
+            if name == FactName.LINK and markup.links and is_link(value):
+                return link_target(value)
+            return markup.escaped(_broken(value), begins)
+
         for line in filled(template, shown):
             if line is None:
                 yield from self._fact_lines(known, markup)

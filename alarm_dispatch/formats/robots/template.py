@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from string import Formatter
 from typing import TypeAlias
 
@@ -45,18 +45,25 @@ def called(template: Callable[[Alarm], str], alarm: Alarm, name: str) -> str:
     return check_text(text, "Format.template")
 
 
-def filled(template: str, values: Mapping[str, str]) -> Sequence[str | None]:
+def filled(template: str, shown: Callable[[str, bool], str]) -> Sequence[str | None]:
     """The lines of the message; None stands for those of all facts.
 
-    A line is left out when it has placeholders and the alarm has none of their values.
+    ``shown`` is the value of a name, "" where there is none; the bool says whether it begins a line.  A line
+    is left out when it has placeholders and the alarm has none of their values.
     """
     lines: list[str | None] = []
     for parts in _parsed(template):
         names = [name for _, name in parts if name is not None]
         if names == [_FACTS]:
             lines.append(None)
-        elif not names or any(values.get(name) for name in names):
-            text = "".join(literal + values.get(name or "", "") for literal, name in parts)
+            continue
+        text, known = "", not names
+        for literal, name in parts:
+            text += literal
+            if name is not None:
+                value = shown(name, not text.strip())
+                text, known = text + value, known or bool(value)
+        if known:
             lines.extend(text.split("\n"))
     return lines
 

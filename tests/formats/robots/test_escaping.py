@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alarm_dispatch.formats.robots.escaping import (
+    as_it_is,
     escaped_markdown,
     is_link,
     link_target,
@@ -60,6 +61,12 @@ def test_values_are_no_markup(value: str, shown: str) -> None:
     assert escaped_markdown(value) == shown
 
 
+def test_less_is_markup_where_no_line_begins() -> None:
+    """``>= 95`` behind a label is no quotation; a value's further lines begin one."""
+    assert escaped_markdown(">= 95", False) == ">= 95"
+    assert escaped_markdown("# a\n# b *", False) == "# a\n＃ b ＊"
+
+
 @given(st.text(st.sampled_from("<>@[](){}*_~`\\&#-+=|1. \nab告/!?;")))
 def test_no_value_holds_a_mention_a_link_or_emphasis(value: str) -> None:
     """Whatever is put together of their characters; the text keeps its length and its lines."""
@@ -96,7 +103,8 @@ def test_what_is_no_link(url: str) -> None:
 
 def test_a_plain_text_mentions_nobody() -> None:
     """In text messages only the vendors' tags for mentions mean something."""
-    assert without_user_tags("a <@all> <b> [c](d)") == "a ＜@all> <b> [c](d)"
-    assert without_at_tags('<at user_id="all">x</at> < AT> <attack> <@a>') == (
+    assert as_it_is("a <@all>", True) == "a <@all>"
+    assert without_user_tags("a <@all> <b> [c](d)", True) == "a ＜@all> <b> [c](d)"
+    assert without_at_tags('<at user_id="all">x</at> < AT> <attack> <@a>', True) == (
         '＜at user_id="all">x＜/at> ＜ AT> <attack> <@a>'
     )

@@ -164,6 +164,9 @@ def test_a_templates_values_are_no_markup() -> None:
     assert markdown_of("**{policy}**\n[more]({link})", evil) == (
         "**＊＊x＊＊ ＜@all>\n＃ y**\n[more](https://example.com/%28a%29)"
     )
+    assert (
+        markdown_of("{event} {policy}\nin: {policy}", changed(evil, "policy.name", "# y")) == " ＃ y\nin: # y"
+    )
     assert markdown_of("{link}", changed(evil, "policy.url", "<@all>")) == "＜@all>"
     assert text_of("wecom", "{policy}", evil) == "**x** ＜@all>\n# y"
 
