@@ -31,7 +31,7 @@ _options = click.option(
     "options",
     multiple=True,
     metavar="KEY=VALUE",
-    help="An option of the format, such as utc_offset=0; may be given again.",
+    help="An option of the format, such as utc_offset=0 or secret=env:NAME; may be given again.",
 )
 _destination = together(
     click.option("--format", "format_name", metavar="FORMAT", help="The callback's format."),
@@ -107,7 +107,8 @@ def _formats(**given: Any) -> int:
 def _render(alarm: str, **given: Any) -> int:
     """Print the exact body that a format sends for an alarm.
 
-    ALARM is a .json or .toml file, or - for JSON on standard input.
+    ALARM is a .json or .toml file, or - for JSON on standard input.  An alarm that takes several messages has
+    each body in a line of its own.  What is new in each attempt, such as a signature, is not shown.
     """
     return render.run(alarm, **given)
 

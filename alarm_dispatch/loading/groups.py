@@ -157,10 +157,15 @@ def _format(value: Any, _type: Any) -> Any:
         options = {str(key): option for key, option in value.items()}
         name = options.pop("name", None)
         if isinstance(name, str):
-            return formats.get(name, **options)
+            return formats.get(name, **{key: _option(key, option) for key, option in options.items()})
     raise TypeError(
         'must be the name of a format, or a table such as {name = "tencent", dialect = "observed"}'
     )
+
+
+def _option(key: str, value: Any) -> Any:
+    # Which options are secrets, only the format knows; it refuses one that may be none.
+    return resolve_secret(value, f"Format.{key}") if isinstance(value, str) else value
 
 
 _CONFIRMATIONS = (

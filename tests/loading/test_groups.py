@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from alarm_dispatch import AlarmGroup, Callback, RetrySchedule, load_groups
 from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.errors import ConfigurationError
-from alarm_dispatch.formats import blueking, tencent
+from alarm_dispatch.formats import blueking, dingtalk, feishu, tencent, wecom
 from alarm_dispatch.limits import Circuit, Rate
 from alarm_dispatch.transports.auth import BasicAuth, BearerAuth
 from alarm_dispatch.transports.httpx import DEFAULT_MAX_REPLY_BYTES, HttpxTransport
@@ -332,6 +332,20 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
             {"format.dialect": "is 'x'; allowed are: documented, observed"},
         ),
         ({"format": {"name": "tencent", "color": 1}}, {"format.color": None}),
+        (
+            {"format": {"name": "dingtalk", "secret": "env:NO_ROBOT"}},
+            {"format.secret": "the environment variable NO_ROBOT is not set"},
+        ),
+        ({"format": {"name": "dingtalk", "secret": 5}}, {"format.secret": "must be text, not int"}),
+        (
+            {"format": {"name": "wecom", "mentions": {"users": ["a", 5]}}},
+            {"format.mentions.users[1]": "must be text, not int"},
+        ),
+        (
+            {"format": {"name": "dingtalk", "mentions": {"everybody": "yes"}}},
+            {"format.mentions.everybody": "must be a bool, not str"},
+        ),
+        ({"format": {"name": "feishu", "language": "env:HOME"}}, {"format.language": None}),
         ({"egress": "public"}, {"egress": "is 'public'; allowed are: internal, public_only, anything"}),
         ({"egress": 5}, {"egress": _EGRESS}),
         ({"egress": {}}, {"egress": _NO_PRESET}),
@@ -675,3 +689,44 @@ def test_a_fallback_that_nobody_would_get() -> None:
         "$[1].callbacks[0].fallback": "is its own group, which had the alarm already",
         "$[2].callbacks[0].fallback": "must be text, not an integer",
     }
+
+
+def test_a_robot_is_written_with_its_secret_elsewhere(monkeypatch, tmp_path):
+    """``env:`` and ``file:`` stand for secrets in a format's options, and what is no text stays as it is."""
+    monkeypatch.setenv("ROBOT", "SEC1")
+    (tmp_path / "key").write_text("SEC2\n")
+    source = tmp_path / "groups.toml"
+    source.write_text(
+        f"""
+        name = "oncall"
+
+        [[callbacks]]
+        url = "https://oapi.dingtalk.com/robot/send?access_token=t"
+        [callbacks.format]
+        name = "dingtalk"
+        secret = "env:ROBOT"
+        mentions = {{mobiles = ["138"], everybody = true}}
+
+        [[callbacks]]
+        url = "https://open.feishu.cn/open-apis/bot/v2/hook/t"
+        format = {{name = "feishu", kind = "text", secret = "file:{(tmp_path / "key").as_posix()}"}}
+
+        [[callbacks]]
+        url = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=k"
+        [callbacks.format]
+        name = "wecom"
+        language = "en"
+        zone = "+01:00"
+        template = "{{headline}}"
+        mentions = ["wang"]
+        """
+    )
+
+    ding, lark, wechat = load_groups(source)["oncall"].callbacks
+
+    assert ding.format == dingtalk.Format(secret="SEC1", mentions={"mobiles": ["138"], "everybody": True})
+    assert lark.format == feishu.Format(secret="SEC2", kind="text")
+    assert wechat.format == wecom.Format(
+        language="en", zone="+01:00", template="{headline}", mentions=["wang"]
+    )
+    assert "SEC1" in ding.secrets
