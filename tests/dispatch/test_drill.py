@@ -335,7 +335,7 @@ def test_a_child_of_a_fork_has_no_heartbeats(memory_receiver):
 @pytest.mark.parametrize(
     ("to_whom", "every", "told"),
     [
-        ("oncall", 60, r"heartbeat\.group: must be a AlarmGroup, not str"),
+        ("oncall", 60, r"heartbeat\.group: must be an AlarmGroup, not str"),
         (group(), 0, r"heartbeat\.every: must be more than 0 seconds"),
         (group(), -1, r"heartbeat\.every: must be at least 0 seconds"),
         (group(), "often", r"heartbeat\.every: must be an int or a float"),
