@@ -130,7 +130,7 @@ class Format(Robot):
 
     ``kind`` is ``"markdown"`` or ``"text"``.  ``secret`` (``SEC…``) is what the robot's page shows for
     signatures; each attempt gets a signature of its own.  For the other options see
-    :class:`~alarm_dispatch.formats.robots.telling.Robot`.
+    :class:`~alarm_dispatch.formats.robots.Robot`.
 
     Confirmed when the reply's ``errcode`` is 0; the waits and the three attempts of 5 s are ours.  Raises
     :class:`~alarm_dispatch.errors.InvalidFieldError`.

@@ -113,7 +113,7 @@ class Format(Robot):
     ``kind`` is ``"interactive"``, a card, or ``"text"``.  ``secret`` is what the robot's page shows for
     signatures; each attempt gets a signature of its own.  People are mentioned by their open id (``ou_…``) or
     user id, or all of them; not by mobile number.  For the other options see
-    :class:`~alarm_dispatch.formats.robots.telling.Robot`.
+    :class:`~alarm_dispatch.formats.robots.Robot`.
 
     Confirmed when the reply's ``code`` is 0; the waits and the three attempts of 5 s are ours.  Raises
     :class:`~alarm_dispatch.errors.InvalidFieldError`.

@@ -101,7 +101,7 @@ class Format(Robot):
 
     ``kind`` is ``"markdown"`` or ``"text"``.  A markdown message mentions people by their user id; a text
     message also by their mobile number, and everybody.  For the other options see
-    :class:`~alarm_dispatch.formats.robots.telling.Robot`.
+    :class:`~alarm_dispatch.formats.robots.Robot`.
 
     Confirmed when the reply's ``errcode`` is 0; the waits and the three attempts of 5 s are ours.  Raises
     :class:`~alarm_dispatch.errors.InvalidFieldError`.

@@ -6,9 +6,10 @@ import base64
 import hashlib
 import hmac
 import json
+import pickle
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import attrs
 import pytest
@@ -176,8 +177,10 @@ def test_feishu_signs_each_attempt_anew(virtual_clock):
 @pytest.mark.parametrize("made", [dingtalk.Format(secret=SECRET), feishu.Format(secret=SECRET)])
 def test_neither_secret_nor_token_is_told(virtual_clock, made):
     """Whatever a robot echoes."""
+    echoed = []
 
     def echo(request: Request) -> Reply:
+        echoed.append(request)
         told = {
             "errcode": 1,
             "code": 1,
@@ -195,6 +198,11 @@ def test_neither_secret_nor_token_is_told(virtual_clock, made):
     assert not report.ok
     assert SECRET not in told
     assert "t0k3n" not in told
+    assert SECRET.encode() not in pickle.dumps(report)
+    for request in echoed:
+        for sign in parse_qs(urlsplit(request.url).query).get("sign", []):
+            assert sign not in told
+            assert quote(sign, safe="") not in told
 
 
 def test_a_robot_that_refuses_harms_no_other(virtual_clock):

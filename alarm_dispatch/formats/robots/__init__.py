@@ -2,5 +2,6 @@
 
 from alarm_dispatch.formats.robots.escaping import escaped_markdown
 from alarm_dispatch.formats.robots.mentions import Mentions
+from alarm_dispatch.formats.robots.telling import Robot
 
-__all__ = ["Mentions", "escaped_markdown"]
+__all__ = ["Mentions", "Robot", "escaped_markdown"]

@@ -30,6 +30,7 @@ CASES = {
     "between lines": ((["ab", "cd", "e"], 4), ["ab", "cd\ne"]),
     "an empty line": ((["ab", "", "c"], 4), ["ab\n", "c"]),
     "nothing at all": ((["", ""], 4), ["\n"]),
+    "no lines": (([], 4), []),
     "within a line": ((["abcdef"], 4), ["abcd", "ef"]),
     "in what is left": ((["a", "bcdefgh"], 4), ["a\nbc", "defg", "h"]),
     "nothing is left": ((["abc", "defgh"], 4), ["abc", "defg", "h"]),
