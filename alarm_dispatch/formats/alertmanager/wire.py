@@ -53,16 +53,12 @@ class Message:
 converter = wire_converter()
 
 
-def _check_version(message: Any) -> None:
-    if isinstance(message, dict) and message.get("version") not in {VERSION, None}:
-        raise ValueError(f"version is {message['version']!r}, not {VERSION!r}")
-
-
 _read = converter.get_structure_hook(Message)
 
 
 @converter.register_structure_hook
 def _message(value: Any, kind: type[Message]) -> Message:
-    _check_version(value)
+    if value.get("version", VERSION) != VERSION:
+        raise ValueError(f"version is {value['version']!r}, not {VERSION!r}")
     read: Message = _read(value, kind)
     return read

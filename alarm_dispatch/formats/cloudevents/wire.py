@@ -72,11 +72,10 @@ _read = converter.get_structure_hook(Event)
 
 @converter.register_structure_hook
 def _event(value: Any, kind: type[Event]) -> Event:
-    if isinstance(value, dict):
-        if value.get("specversion", SPEC_VERSION) != SPEC_VERSION:
-            raise ValueError(f"specversion is {value['specversion']!r}, not {SPEC_VERSION!r}")
-        others = {key: item for key, item in value.items() if key not in OWN_KEYS}
-        value = {**{key: item for key, item in value.items() if key in OWN_KEYS}, "extensions": others}
+    if value.get("specversion", SPEC_VERSION) != SPEC_VERSION:
+        raise ValueError(f"specversion is {value['specversion']!r}, not {SPEC_VERSION!r}")
+    others = {key: item for key, item in value.items() if key not in OWN_KEYS}
+    value = {**{key: item for key, item in value.items() if key in OWN_KEYS}, "extensions": others}
     read: Event = _read(value, kind)
     return read
 

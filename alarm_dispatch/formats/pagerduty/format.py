@@ -106,6 +106,12 @@ class Format:
         event = resolved(f"verification {context.session_id}", needed(self.routing_key, NAME))
         return Verification(payload=self._payload(event), confirmation=_CONFIRMATION)
 
+    def __copy__(self) -> Format:
+        return self  # by way of a pickle it would lose its key
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Format:
+        return self
+
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         given = {one.name: getattr(self, one.name) for one in attrs.fields(type(self))}
         return _made, (type(self), {**given, "routing_key": kept(self.routing_key)})

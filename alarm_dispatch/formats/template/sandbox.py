@@ -42,44 +42,13 @@ _JINJAS_TESTS = (
     "le <= lessthan lower lt < mapping ne != none number odd sequence string true undefined upper"
 )
 
-_ALLOWED = (
-    nodes.Template,
-    nodes.Output,
-    nodes.TemplateData,
-    nodes.For,
-    nodes.If,
-    nodes.Assign,
-    nodes.AssignBlock,
-    nodes.With,
-    nodes.FilterBlock,
-    nodes.Name,
-    nodes.Const,
-    nodes.Tuple,
-    nodes.List,
-    nodes.Dict,
-    nodes.Pair,
-    nodes.Keyword,
-    nodes.CondExpr,
-    nodes.Filter,
-    nodes.Test,
-    nodes.Call,
-    nodes.Getitem,
-    nodes.Getattr,
-    nodes.Slice,
-    nodes.Concat,
-    nodes.Compare,
-    nodes.Operand,
-    nodes.Add,
-    nodes.Sub,
-    nodes.Mul,
-    nodes.Div,
-    nodes.FloorDiv,
-    nodes.Mod,
-    nodes.And,
-    nodes.Or,
-    nodes.Not,
-    nodes.Neg,
-    nodes.Pos,
+_ALLOWED = tuple(
+    getattr(nodes, name)
+    for name in (
+        "Template Output TemplateData For If Assign AssignBlock With FilterBlock "
+        "Name Const Tuple List Dict Pair Keyword CondExpr Filter Test Call Getitem Getattr Slice "
+        "Concat Compare Operand Add Sub Mul Div FloorDiv Mod And Or Not Neg Pos"
+    ).split()
 )
 _STATEMENTS = "if, for, set, with, filter, raw"
 
