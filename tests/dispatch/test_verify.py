@@ -8,6 +8,7 @@ import time
 import pytest
 
 from alarm_dispatch import AsyncDispatcher, Callback, Delivery, Dispatcher
+
 from .alarms import URL, group, numbered
 
 

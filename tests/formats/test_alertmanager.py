@@ -58,7 +58,9 @@ def check_documented(message: dict[str, Any]) -> None:
         assert _RFC3339.fullmatch(alert["endsAt"])
         assert re.fullmatch("[0-9a-f]{16}", alert["fingerprint"])
         for texts_by_name in (alert["labels"], alert["annotations"]):
-            assert all(_LABEL.fullmatch(name) and isinstance(text, str) for name, text in texts_by_name.items())
+            assert all(
+                _LABEL.fullmatch(name) and isinstance(text, str) for name, text in texts_by_name.items()
+            )
 
 
 def told(alarms: list[Alarm], **options: Any) -> list[dict[str, Any]]:

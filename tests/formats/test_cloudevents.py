@@ -74,7 +74,9 @@ def test_attributes_are_in_headers():
 @every_mode
 def test_the_package_cloudevents_reads_it(mode):
     """Attributes, extensions and data."""
-    made = Format(mode=mode, source="https://a.example/é".replace("é", "%C3%A9"), extensions={"team": "基 \"%"})
+    made = Format(
+        mode=mode, source="https://a.example/é".replace("é", "%C3%A9"), extensions={"team": '基 "%'}
+    )
     alarm = attrs.evolve(METRIC_ALARM, id='内存 "95%"')
 
     event = their_event(made.build(alarm, context()))
@@ -386,11 +388,21 @@ def test_without_an_origin_nothing_is_asked():
         (200, {"origin": "a.example"}, "confirmed", "allowed, without WebHook-Allowed-Rate"),
         (204, {"origin": "A.Example", "rate": "*"}, "confirmed", "allowed, at any rate"),
         (405, {"origin": "*", "rate": "120"}, "confirmed", "allowed, 120 requests a minute"),
-        (200, {"origin": "*", "rate": "many"}, "confirmed", "allowed, WebHook-Allowed-Rate is 'many', which is no rate"),
+        (
+            200,
+            {"origin": "*", "rate": "many"},
+            "confirmed",
+            "allowed, WebHook-Allowed-Rate is 'many', which is no rate",
+        ),
         (200, {"origin": "b.example"}, "rejected", "WebHook-Allowed-Origin is 'b.example', not a.example"),
-        (200, {"origin": "a.example, b"}, "rejected", "WebHook-Allowed-Origin is 'a.example, b', not a.example"),
+        (
+            200,
+            {"origin": "a.example, b"},
+            "rejected",
+            "WebHook-Allowed-Origin is 'a.example, b', not a.example",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_receiver_allows_it_by_a_header(status, headers, verdict, reason):
     """Whatever its status is, as many answer OPTIONS."""
     confirmation = Format(origin="a.example").verification(context()).confirmation

@@ -13,6 +13,7 @@ __all__ = [
     "MOST_CHARACTERS",
     "MOST_ITEMS",
     "MOST_STEPS",
+    "NotAllowedError",
     "OverBudgetError",
     "budget",
     "spend",
@@ -28,7 +29,7 @@ MOST_STEPS = 50_000
 MOST_CHARACTERS = 16_000_000
 """Characters that all operations may look at and make together."""
 
-MOST_ITEMS = 200_000
+MOST_ITEMS = 50_000
 """Values in lists and mappings that all operations may look at together."""
 
 LONGEST_RANGE = 1_000
@@ -37,8 +38,12 @@ LONGEST_RANGE = 1_000
 LARGEST_INTEGER = 2**1024
 
 
-class OverBudgetError(Exception):
-    """The template does too much, or what it may not; the text says what, for people."""
+class NotAllowedError(Exception):
+    """The template does what it may not; the text says what, for people."""
+
+
+class OverBudgetError(NotAllowedError):
+    """The template does too much."""
 
 
 class _Budget:

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from alarm_dispatch.formats.fields import epoch_milliseconds, epoch_seconds, number_text
-from alarm_dispatch.formats.template.budget import LARGEST_INTEGER, OverBudgetError, spend, spend_on
+from alarm_dispatch.formats.template.budget import LARGEST_INTEGER, NotAllowedError, spend, spend_on
 from alarm_dispatch.formats.texts import rfc3339
 from alarm_dispatch.json_text import json_bytes
 from alarm_dispatch.values import JsonObject
@@ -35,7 +35,7 @@ def scalar_text(value: Any) -> str:
     elif isinstance(value, datetime):
         text = _time(value)
     else:
-        raise OverBudgetError(f"{_kind(value)} is no text; use the filter tojson or join")
+        raise NotAllowedError(f"{_kind(value)} is no text; use the filter tojson or join")
     spend(characters=len(text))
     return text
 
@@ -66,7 +66,7 @@ def multiplied(left: Any, right: Any) -> Any:
     _check_numbers("*", left, right)
     product = left * right
     if abs(product) > LARGEST_INTEGER:
-        raise OverBudgetError("a product is larger than any JSON number may be")
+        raise NotAllowedError("a product is larger than any JSON number may be")
     return product
 
 
@@ -101,7 +101,7 @@ def compared(left: Any, *others: Any) -> bool:
 def _check_numbers(sign: str, *values: Any) -> None:
     for value in values:
         if not isinstance(value, int | float):
-            raise OverBudgetError(f"{sign} is for numbers only, not for {_kind(value)}")
+            raise NotAllowedError(f"{sign} is for numbers only, not for {_kind(value)}")
 
 
 def _join(value: Iterable[Any], separator: str = "") -> str:
@@ -113,14 +113,14 @@ def _join(value: Iterable[Any], separator: str = "") -> str:
 def _replace(value: Any, old: str, new: str) -> str:
     text = scalar_text(value)
     if not old:
-        raise OverBudgetError("replace needs a text to look for")
+        raise NotAllowedError("replace needs a text to look for")
     spend(characters=text.count(old) * len(new))
     return text.replace(old, new)
 
 
 def _round(value: float, decimals: int = 0) -> float:
     if not 0 <= decimals <= _MOST_DECIMALS:
-        raise OverBudgetError(f"round takes from 0 to {_MOST_DECIMALS} decimals")
+        raise NotAllowedError(f"round takes from 0 to {_MOST_DECIMALS} decimals")
     return round(value, decimals)
 
 
@@ -155,7 +155,7 @@ def _plain(value: Any) -> Any:
         return {name: item for name, item in given if item is not None}
     if isinstance(value, Iterable):
         return list(value)
-    raise OverBudgetError(f"{_kind(value)} is no JSON")
+    raise NotAllowedError(f"{_kind(value)} is no JSON")
 
 
 def _epoch(value: datetime) -> int:
@@ -172,7 +172,7 @@ def _rfc3339(value: datetime) -> str:
 
 def _a_time(value: Any) -> datetime:
     if not isinstance(value, datetime):
-        raise OverBudgetError(f"{_kind(value)} is no time")
+        raise NotAllowedError(f"{_kind(value)} is no time")
     return value
 
 

@@ -130,6 +130,8 @@ class Format:
                 self.build(alarm, CONTEXT)
             except BuildError as error:
                 first = first or error
+                if getattr(error.__cause__, "too_much", False):
+                    break
             else:
                 return
         told = str(first).removeprefix(f"format {NAME} ")

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from alarm_dispatch.formats.template import budget as budgets
-from alarm_dispatch.formats.template.budget import OverBudgetError, budget, spend, spend_on
+from alarm_dispatch.formats.template.budget import NotAllowedError, OverBudgetError, budget, spend, spend_on
 from alarm_dispatch.formats.template.filters import (
     FILTERS,
     added,
@@ -44,7 +44,7 @@ _JINJAS_TESTS = (
 
 _ALLOWED = tuple(
     getattr(nodes, name)
-    for name in (
+    for name in (  # noqa: SIM905 - as above: words
         "Template Output TemplateData For If Assign AssignBlock With FilterBlock "
         "Name Const Tuple List Dict Pair Keyword CondExpr Filter Test Call Getitem Getattr Slice "
         "Concat Compare Operand Add Sub Mul Div FloorDiv Mod And Or Not Neg Pos"
@@ -56,12 +56,14 @@ _ALARM = "alarm"
 
 
 class ProgramError(Exception):
-    """A template that cannot be used: ``problem`` says why, ``line`` where, from 1, None if nowhere."""
+    """A template that cannot be used, and why, for people, with the line, from 1, where there is one.
 
-    def __init__(self, problem: str, line: int | None) -> None:
+    ``too_much`` says that it would do too much for any alarm.
+    """
+
+    def __init__(self, problem: str, line: int | None = None, *, too_much: bool = False) -> None:
         super().__init__(problem if line is None else f"line {line}: {problem}")
-        self.problem = problem
-        self.line = line
+        self.too_much = too_much
 
 
 class _Environment(sandbox.ImmutableSandboxedEnvironment):
@@ -89,17 +91,12 @@ class _Environment(sandbox.ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: runtime.Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 - as above
         if operator == "**":
-            raise OverBudgetError("** is not allowed")
+            raise NotAllowedError("** is not allowed")
         made = {"*": multiplied, "%": remainder, "+": added}[operator]
         return made(_defined(left), _defined(right))
 
     def wrap_str_format(self, value: Any) -> None:
         """Nothing: Jinja's own wrapper would let formats through, whatever their width."""
-
-    def getitem(self, obj: Any, argument: Any) -> Any:
-        if isinstance(argument, slice):
-            spend_on(obj)
-        return super().getitem(obj, argument)
 
     def call(self, context: runtime.Context, obj: Any, /, *arguments: Any, **options: Any) -> Any:
         owner = getattr(obj, "__self__", None)
@@ -110,6 +107,10 @@ class _Environment(sandbox.ImmutableSandboxedEnvironment):
 
     def compared(self, *values: Any) -> bool:
         return compared(*map(_defined, values))
+
+    def sliced(self, value: Any, *bounds: Any) -> Any:
+        spend_on(_defined(value))
+        return value[slice(*bounds)]
 
     def made(self, value: Any) -> Any:
         spend_on(value)
@@ -138,7 +139,7 @@ def _finalized(_context: runtime.Context, value: Any) -> str:
 def _range(*arguments: int) -> range:
     made = range(*arguments)
     if len(made) > budgets.LONGEST_RANGE:
-        raise OverBudgetError(f"a range may have {budgets.LONGEST_RANGE:,} numbers, not {len(made):,}")
+        raise NotAllowedError(f"a range may have {budgets.LONGEST_RANGE:,} numbers, not {len(made):,}")
     return made
 
 
@@ -182,7 +183,7 @@ class Program:
         """The program that this source is, for variables of these names; raises :class:`ProgramError`."""
         if len(source) > budgets.LONGEST_SOURCE:
             told = f"has {len(source):,} characters; at most {budgets.LONGEST_SOURCE:,} are allowed"
-            raise ProgramError(told, None)
+            raise ProgramError(told)
         environment = _Environment()
         try:
             tree = environment.parse(source)
@@ -196,7 +197,7 @@ class Program:
         except jinja2.TemplateSyntaxError as error:
             raise ProgramError(error.message or "is no template", error.lineno) from error
         except RecursionError:
-            raise ProgramError("is nested too deeply", None) from None
+            raise ProgramError("is nested too deeply") from None
 
     def render(self, variables: Mapping[str, Any], most: int) -> str:
         """The text, of at most ``most`` characters; raises :class:`ProgramError`."""
@@ -210,9 +211,11 @@ class Program:
                         break
                     parts.append(part)
         except Exception as error:  # whatever an expression raises is the template's fault
-            raise ProgramError(_told(error), self._line(error.__traceback__)) from error
+            line = self._line(error.__traceback__)
+            too_much = isinstance(error, OverBudgetError)
+            raise ProgramError(_told(error), line, too_much=too_much) from error
         if length > most:
-            raise ProgramError(f"makes a body of more than {most:,} bytes", None)
+            raise ProgramError(f"makes a body of more than {most:,} bytes")
         return "".join(parts)
 
     def _line(self, traceback: TracebackType | None) -> int | None:
@@ -228,7 +231,7 @@ class Program:
 def _told(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "is nested too deeply"
-    if isinstance(error, jinja2.UndefinedError | jinja2.exceptions.SecurityError | OverBudgetError):
+    if isinstance(error, jinja2.UndefinedError | jinja2.exceptions.SecurityError | NotAllowedError):
         return str(error)
     return f"{type(error).__name__}: {error}"
 
@@ -310,6 +313,9 @@ def _replaced(value: Any) -> Any:
         name, arguments = "compared", [value.expr]
         for operand in value.ops:
             arguments += [nodes.Const(operand.op), operand.expr]
+    elif isinstance(value, nodes.Getitem) and isinstance(value.arg, nodes.Slice):
+        bounds = (value.arg.start, value.arg.stop, value.arg.step)
+        name, arguments = "sliced", [value.node, *(bound or nodes.Const(None) for bound in bounds)]
     elif isinstance(value, nodes.List | nodes.Dict) or (
         isinstance(value, nodes.Tuple) and value.ctx == "load"
     ):
