@@ -27,7 +27,21 @@ from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.egress.registry import REGISTRY, Kind
 from alarm_dispatch.errors import EgressRefusedError
 from alarm_dispatch.exchange import Verdict
-from alarm_dispatch.formats import aliyun, blueking, tencent, tencent_legacy
+from alarm_dispatch.formats import (
+    alertmanager,
+    aliyun,
+    blueking,
+    cloudevents,
+    pagerduty,
+    slack,
+    tencent,
+    tencent_legacy,
+)
+from alarm_dispatch.formats.slack import replies as slack_replies
+from alarm_dispatch.formats.template import budget
+from alarm_dispatch.formats.template.filters import FILTERS
+from alarm_dispatch.formats.template.samples import CONTEXT as _CONTEXT
+from alarm_dispatch.formats.template.sandbox import Program
 from alarm_dispatch.formats.tencent.dimensions.shape import KEY
 from alarm_dispatch.limits import DEFAULT_MAX_RETRY_AFTER
 from alarm_dispatch.loading.groups import _HttpxSettings
@@ -42,9 +56,11 @@ from alarm_dispatch.transports.framing import MAX_HEAD_BYTES, MAX_HEADERS
 from alarm_dispatch.transports.settings import DEFAULT_MAX_REPLY_BYTES
 
 from ..formats.alarms import EVENT_ALARM, METRIC_ALARM, STARTED
+from ..formats.open_formats import OPEN_FORMATS
 from ..paths import ALARMS, ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
+_VENDORS = ("aliyun", "blueking", "tencent", "tencent_legacy")
 _SHARED = {"alarmObjInfo.appId", "alarmObjInfo.uin"}
 _CONDITIONS = "alarmPolicyInfo.conditions"
 # The older format shares these classes with the current one, and never fills in these.
@@ -70,9 +86,10 @@ def paths(kind: type, before: str = "") -> Iterator[tuple[str, bool]]:
     """Every path in a wire class, and whether it is a leaf."""
     hints = typing.get_type_hints(kind)
     for attribute in attrs.fields(kind):
-        if attribute.name == "extra":
+        if attribute.name in {"extra", "extensions"}:
             continue
-        path = f"{before}{attribute.name}"
+        # An underscore at the end is Python's affair.
+        path = f"{before}{attribute.name.rstrip('_')}"
         inner, sign = _inner(hints[attribute.name])
         yield path, inner is None
         if inner is not None:
@@ -100,6 +117,10 @@ def _inner(hint: Any) -> tuple[Any, str]:
         ("formats/tencent-legacy.md", "Fields", 0, tencent_legacy.DocumentedAlarm, _NOT_OLDER),
         ("formats/tencent-legacy.md", "Fields", 1, tencent_legacy.ObservedAlarm, _NOT_OLDER),
         ("formats/aliyun.md", "Fields", 0, aliyun.Notice, set()),
+        ("formats/alertmanager.md", "Fields", 0, alertmanager.Message, set()),
+        ("formats/cloudevents.md", "Fields", 0, cloudevents.Event, {"dataschema"}),
+        ("formats/pagerduty.md", "Fields", 0, pagerduty.Event, set()),
+        ("formats/slack.md", "Fields", 0, slack.Message, set()),
     ],
 )
 def test_every_wire_field_has_its_row(page, heading, column, kind, left_out):
@@ -206,7 +227,7 @@ def test_the_delivery_rules():
     told = rows("delivery-rules.md", "By format")
 
     expected = []
-    for name in formats.names():
+    for name in _VENDORS:
         for dialect in formats.Dialect:
             rules = formats.get(name, dialect=dialect).rules
             expected.append(
@@ -222,10 +243,49 @@ def test_the_delivery_rules():
     assert told == expected
 
 
+def test_the_delivery_rules_of_the_open_formats():
+    """Each, without dialects."""
+    expected = []
+    for name, options in sorted(OPEN_FORMATS.items()):
+        rules = formats.get(name, **options).rules
+        waits = ", ".join(f"{delay:g} s" for delay in rules.schedule.delays or ())
+        attempts = str(rules.schedule.attempts)
+        expected.append([f"`{name}`", f"{rules.timeout:g} s", attempts, waits, rules.confirmation.text])
+
+    assert rows("delivery-rules.md", "By open format") == expected
+
+
+def test_slacks_final_errors_have_their_rows():
+    """All of them."""
+    told = names("formats/slack.md", "Final errors")
+
+    assert sorted(told) == sorted(slack_replies._FINAL)
+
+
+def test_what_a_template_sees_has_its_rows():
+    """Its variables and filters, and how much it may do."""
+    known = Program.compiled("{}", frozenset()).template.environment
+    variables = formats.get("template", text="{}")._variables(None, _CONTEXT)
+
+    assert names("formats/template.md", "Variables and functions") == [*variables, "range"]
+    assert sorted(names("formats/template.md", "Filters of its own")) == sorted(FILTERS)
+    jinjas = sorted(known.filters.keys() - FILTERS.keys())
+    assert sorted(names("formats/template.md", "Filters of Jinja")) == jinjas
+    figures = [row[1] for row in rows("formats/template.md", "Bounds")]
+    assert figures == [
+        f"{budget.LONGEST_SOURCE:,} characters",
+        f"{budget.LONGEST_RANGE:,} numbers",
+        f"{budget.MOST_STEPS:,} parts",
+        f"{budget.MOST_CHARACTERS:,} characters",
+        f"{budget.MOST_ITEMS:,} values",
+        "1,048,576 bytes, or `max_bytes`",
+    ]
+
+
 def test_the_readme_has_the_same_rules():
     """Those of the documented dialect."""
     readme = (ROOT / "README.md").read_text("utf-8")
-    for name in formats.names():
+    for name in _VENDORS:
         rules = formats.get(name).rules
         waits = ", ".join(f"{delay:g} s" for delay in rules.schedule.delays or ())
         start = f"| `{name}` | {rules.timeout:g} s | {rules.schedule.attempts}: {waits} | status 200"

@@ -105,6 +105,7 @@ def test_a_template_makes_json():
         ("{{ 'yes' if alarm.muted is none else 'no' }}", "no"),
         ("{% for key, value in alarm.policy.labels.items() %}{{ key }}={{ value }};{% endfor %}", "team=infra;rank=2;"),
         ("{% for tag in alarm.policy.tags if tag != 'prod' %}{{ loop.index }}{{ tag }}{% endfor %}", "1db"),
+        ("a{{ 'b' if false }}c{{ 'd' if true }}{{ ('b' if false)|tojson }}", 'acd""'),
         ("{% for x in [] %}{% else %}none{% endfor %}", "none"),
         ("{% for i in range(3) %}{{ i }}{% endfor %}", "012"),
         ("{% set x = 'a' %}{% set y %}b{{ x }}{% endset %}{{ y }}", "ba"),

@@ -125,9 +125,8 @@ class _Environment(sandbox.ImmutableSandboxedEnvironment):
 
 
 def _defined(value: Any) -> Any:
-    if isinstance(value, jinja2.Undefined):
-        str(value)  # which raises what there is to be told
-    return value
+    # An undefined value raises what there is to be told, save that of an "if" without an "else": that is "".
+    return str(value) if isinstance(value, jinja2.Undefined) else value
 
 
 # With the context Jinja calls it for what stands in the template, too, only when that is rendered.
