@@ -1,4 +1,4 @@
-"""Deliveries in the open formats: what confirms, what ends them at once, what puts them off, what is signed."""
+"""Deliveries in the open formats: what confirms, ends and puts them off, and what is signed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from alarm_dispatch import (
     AsyncDispatcher,
     Callback,
     Delivery,
-    DispatchReport,
     Dispatcher,
+    DispatchReport,
     RetrySchedule,
     formats,
 )
@@ -100,7 +100,12 @@ def to(made: Any, **settings: Any) -> AlarmGroup:
         ("alertmanager", [answer(204)], ["confirmed"], [0]),
         ("alertmanager", [answer(404)], ["rejected"], [0]),
         ("alertmanager", [answer(302)], ["rejected"], [0]),
-        ("alertmanager", [answer(500), answer(429), answer(200)], ["rejected"] * 2 + ["confirmed"], [0, 5, 15]),
+        (
+            "alertmanager",
+            [answer(500), answer(429), answer(200)],
+            ["rejected", "rejected", "confirmed"],
+            [0, 5, 15],
+        ),
         ("alertmanager", [answer(429, Retry_After="30"), answer(200)], ["rejected", "confirmed"], [0, 30]),
         ("cloudevents", [answer(202)], ["confirmed"], [0]),
         ("cloudevents", [answer(410)], ["rejected"], [0]),
@@ -117,12 +122,17 @@ def to(made: Any, **settings: Any) -> AlarmGroup:
         ("pagerduty", [answer(202)], ["confirmed"], [0]),
         ("pagerduty", [answer(200)], ["unconfirmed"], [0]),
         ("pagerduty", [answer(400)], ["rejected"], [0]),
-        ("pagerduty", [answer(503), answer(429), answer(202)], ["rejected"] * 2 + ["confirmed"], [0, 5, 15]),
+        (
+            "pagerduty",
+            [answer(503), answer(429), answer(202)],
+            ["rejected", "rejected", "confirmed"],
+            [0, 5, 15],
+        ),
         ("pagerduty", [answer(429, Retry_After="40"), answer(202)], ["rejected", "confirmed"], [0, 40]),
         ("template", [answer(204)], ["confirmed"], [0]),
         ("template", [answer(404), answer(200)], ["rejected", "confirmed"], [0, 5]),
     ],
-)  # fmt: skip
+)
 def test_what_confirms_and_what_follows_what_does_not(virtual_clock, name, replies, verdicts, waits):
     """To the second; what is final is told once."""
     receiver = Answers(*replies)

@@ -30,8 +30,8 @@ def loaded(written: str):
     [
         ('"alertmanager"', alertmanager.Format()),
         (
-            '{name = "alertmanager", receiver = "a", external_url = "b", labels = {c = "d"}, group_by = ["e"], '
-            'max_alerts = 5, language = "zh"}',
+            """{name = "alertmanager", receiver = "a", external_url = "b", labels = {c = "d"},
+            group_by = ["e"], max_alerts = 5, language = "zh"}""".replace("\n", " "),
             alertmanager.Format(
                 receiver="a",
                 external_url="b",
@@ -42,8 +42,9 @@ def loaded(written: str):
             ),
         ),
         (
-            '{name = "cloudevents", mode = "binary", source = "/a", type_prefix = "com.example", '
-            'origin = "a.example", per_minute = 5, extensions = {b = "c"}, data = {name = "tencent", dialect = "observed"}}',
+            """{name = "cloudevents", mode = "binary", source = "/a", type_prefix = "com.example",
+            origin = "a.example", per_minute = 5, extensions = {b = "c"},
+            data = {name = "tencent", dialect = "observed"}}""".replace("\n", " "),
             cloudevents.Format(
                 mode="binary",
                 source="/a",
@@ -61,8 +62,8 @@ def loaded(written: str):
             pagerduty.Format(routing_key=_KEY, client="a"),
         ),
         (
-            '{name = "template", text = \'{"id": {{ alarm.id|tojson }}}\', headers = {X-A = "b"}, max_bytes = 500}',
-            template.Format(text='{"id": {{ alarm.id|tojson }}}', headers={"X-A": "b"}, max_bytes=500),
+            '{name = "template", text = \'{"id": {{ alarm.id|tojson }}}\', headers = {X-A = "b"}}',
+            template.Format(text='{"id": {{ alarm.id|tojson }}}', headers={"X-A": "b"}),
         ),
     ],
 )
