@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from alarm_dispatch.errors import InvalidFieldError, MissingFieldError, ParseError, UnsuitableFieldError
 from alarm_dispatch.formats.abilities import bundles_of
 from alarm_dispatch.formats.alertmanager import Format, Message, label_name
+from alarm_dispatch.formats.alertmanager.build import OWN_LABELS
 from alarm_dispatch.formats.alertmanager.labels import NamedTexts
 from alarm_dispatch.model import Alarm, Level, Tenant
 from tests.formats.alarms import ENDED, EVENT_ALARM, METRIC_ALARM, STARTED, changed, resolved
@@ -394,6 +395,7 @@ def test_no_alarms_are_no_messages():
         ({"labels": {"a-b": "x"}}, "Format.labels: 'a-b' is no label name"),
         ({"labels": {"__a": "x"}}, "Format.labels: '__a' is no label name"),
         ({"labels": {"a": 1}}, r"Format.labels\['a'\]: must be text"),
+        ({"labels": {"severity": "page"}}, r"Format.labels\['severity'\]: cannot be set"),
         ({"labels": {1: "a"}}, "Format.labels: must be text"),
         ({"group_by": "alertname"}, "Format.group_by: must be a list of label names, not str"),
         ({"group_by": 5}, "Format.group_by: must be a list of label names, not int"),
@@ -415,6 +417,20 @@ def test_the_summary_is_in_the_language_asked_for():
     message = body(Format(language="zh").build(METRIC_ALARM, context()))
 
     assert message["commonAnnotations"]["summary"] == "[致命] 告警触发：内存使用率 — web-1"
+
+
+def test_the_formats_own_labels_are_all_told():
+    """So that no option is quietly called something else."""
+    told = {
+        name
+        for alarm in (METRIC_ALARM, EVENT_ALARM)
+        for name in Format()
+        .parse(Format().build(alarm, context()).content, "application/json")
+        .alerts[0]
+        .labels
+    }
+
+    assert told - {"team", "rank", "ip", "nodes", "port"} == OWN_LABELS
 
 
 def test_a_real_message_is_read():

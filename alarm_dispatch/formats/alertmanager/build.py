@@ -14,9 +14,25 @@ from alarm_dispatch.formats.wording import Language, headline
 from alarm_dispatch.model import Alarm, Level, MetricCondition
 from alarm_dispatch.values import JsonValue
 
-__all__ = ["FIRING", "RESOLVED", "alert", "group_key", "message"]
+__all__ = ["FIRING", "OWN_LABELS", "RESOLVED", "alert", "group_key", "group_labels_of", "message"]
 
 FIRING, RESOLVED = "firing", "resolved"
+
+OWN_LABELS = frozenset(
+    [
+        "alertname",
+        "severity",
+        "alarm_id",
+        "policy_id",
+        "metric",
+        "event",
+        "namespace",
+        "region",
+        "instance",
+        "tenant",
+    ]
+)
+"""The labels that say what no option can say otherwise."""
 
 # The words that Prometheus' rules and their receivers have for it.
 _SEVERITIES = {Level.FATAL: "critical", Level.WARNING: "warning", Level.INFO: "info"}

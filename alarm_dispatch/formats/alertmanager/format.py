@@ -10,7 +10,7 @@ from alarm_dispatch import values
 from alarm_dispatch.confirmation import any_2xx
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.formats.abilities import Bundle
-from alarm_dispatch.formats.alertmanager.build import alert, group_labels_of, message
+from alarm_dispatch.formats.alertmanager.build import OWN_LABELS, alert, group_labels_of, message
 from alarm_dispatch.formats.alertmanager.labels import label_name
 from alarm_dispatch.formats.alertmanager.wire import NAME, Alert, Message, converter
 from alarm_dispatch.formats.base import BuildContext, DeliveryRules, Payload, Verification
@@ -34,6 +34,8 @@ def _labels(value: Mapping[str, str]) -> Mapping[str, str]:
         raise InvalidFieldError("Format.labels", f"must be a mapping, not {type(given).__name__}")
     for name, text in given.items():
         _check_name(name, "Format.labels")
+        if name in OWN_LABELS:
+            raise InvalidFieldError(f"Format.labels[{name!r}]", "cannot be set: it tells what the alarm says")
         values.check_text(text, f"Format.labels[{name!r}]")
     return JsonObject(given, field="Format.labels")  # type: ignore[return-value]  # its values are texts
 
