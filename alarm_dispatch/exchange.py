@@ -86,8 +86,8 @@ class Attempt:
     """One request and its verdict.
 
     ``started_at`` is an aware UTC time, ``duration`` is in seconds.  ``reason`` says for people why the
-    verdict is not confirmed ("" when it is).  ``retry_in`` is the wait in seconds before the next
-    attempt, None when there is none.
+    verdict is not confirmed; when it is, "" or what was agreed.  ``retry_in`` is the wait in seconds before
+    the next attempt, None when there is none.
     """
 
     number: int

@@ -412,8 +412,8 @@ for _name in ("list", "has_pending", "replay", "purge", "trim", "close"):
 @pytest.mark.parametrize(
     ("settings", "alarm", "group", "told"),
     [
-        ({}, "alarm-1", group(), r"observe\.alarm: must be a Alarm, not str"),
-        ({}, found(), "oncall", r"observe\.group: must be a AlarmGroup, not str"),
+        ({}, "alarm-1", group(), r"observe\.alarm: must be an Alarm, not str"),
+        ({}, found(), "oncall", r"observe\.group: must be an AlarmGroup, not str"),
         ({}, found(), group(fallback="other"), r"Callback\.fallback: takes a dispatcher with an outbox"),
         ({"outbox": Plain()}, found(), group(), r"outbox: keeps no repeats"),
     ],

@@ -27,8 +27,22 @@ from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.egress.registry import REGISTRY, Kind
 from alarm_dispatch.errors import EgressRefusedError
 from alarm_dispatch.exchange import Verdict
-from alarm_dispatch.formats import aliyun, blueking, tencent, tencent_legacy
+from alarm_dispatch.formats import (
+    alertmanager,
+    aliyun,
+    blueking,
+    cloudevents,
+    pagerduty,
+    slack,
+    tencent,
+    tencent_legacy,
+)
 from alarm_dispatch.formats.abilities import limits_of, rate_of
+from alarm_dispatch.formats.slack import replies as slack_replies
+from alarm_dispatch.formats.template import budget
+from alarm_dispatch.formats.template.filters import FILTERS
+from alarm_dispatch.formats.template.samples import CONTEXT as _CONTEXT
+from alarm_dispatch.formats.template.sandbox import Program
 from alarm_dispatch.formats.tencent.dimensions.shape import KEY
 from alarm_dispatch.limits import DEFAULT_MAX_RETRY_AFTER
 from alarm_dispatch.loading.groups import _HttpxSettings
@@ -43,9 +57,11 @@ from alarm_dispatch.transports.framing import MAX_HEAD_BYTES, MAX_HEADERS
 from alarm_dispatch.transports.settings import DEFAULT_MAX_REPLY_BYTES
 
 from ..formats.alarms import EVENT_ALARM, METRIC_ALARM, STARTED
+from ..formats.open_formats import OPEN_FORMATS
 from ..paths import ALARMS, ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
+_VENDORS = ("aliyun", "blueking", "tencent", "tencent_legacy")
 _SHARED = {"alarmObjInfo.appId", "alarmObjInfo.uin"}
 _CONDITIONS = "alarmPolicyInfo.conditions"
 # The older format shares these classes with the current one, and never fills in these.
@@ -71,9 +87,10 @@ def paths(kind: type, before: str = "") -> Iterator[tuple[str, bool]]:
     """Every path in a wire class, and whether it is a leaf."""
     hints = typing.get_type_hints(kind)
     for attribute in attrs.fields(kind):
-        if attribute.name == "extra":
+        if attribute.name in {"extra", "extensions"}:
             continue
-        path = f"{before}{attribute.name}"
+        # An underscore at the end is Python's affair.
+        path = f"{before}{attribute.name.rstrip('_')}"
         inner, sign = _inner(hints[attribute.name])
         yield path, inner is None
         if inner is not None:
@@ -101,6 +118,10 @@ def _inner(hint: Any) -> tuple[Any, str]:
         ("formats/tencent-legacy.md", "Fields", 0, tencent_legacy.DocumentedAlarm, _NOT_OLDER),
         ("formats/tencent-legacy.md", "Fields", 1, tencent_legacy.ObservedAlarm, _NOT_OLDER),
         ("formats/aliyun.md", "Fields", 0, aliyun.Notice, set()),
+        ("formats/alertmanager.md", "Fields", 0, alertmanager.Message, set()),
+        ("formats/cloudevents.md", "Fields", 0, cloudevents.Event, {"dataschema"}),
+        ("formats/pagerduty.md", "Fields", 0, pagerduty.Event, set()),
+        ("formats/slack.md", "Fields", 0, slack.Message, set()),
     ],
 )
 def test_every_wire_field_has_its_row(page, heading, column, kind, left_out):
@@ -207,7 +228,7 @@ def test_the_delivery_rules():
     told = rows("delivery-rules.md", "By format")
 
     expected = []
-    for name in formats.names():
+    for name in (one for one in formats.names() if one not in OPEN_FORMATS):
         has_dialects = "dialect" in {field.name for field in attrs.fields(type(formats.get(name)))}
         for dialect in formats.Dialect if has_dialects else ("—",):
             rules = formats.get(name, **({"dialect": dialect} if has_dialects else {})).rules
@@ -230,16 +251,56 @@ def test_the_limits_and_rates():
 
     expected = {}
     for name in formats.names():
-        rate, limits = rate_of(formats.get(name)), limits_of(formats.get(name))
+        made = formats.get(name, **OPEN_FORMATS.get(name, {}))
+        rate, limits = rate_of(made), limits_of(made)
         if rate is not None or limits:
             expected[name] = ("" if rate is None else str(rate), "; ".join(limits))
     assert told == expected
 
 
+def test_the_delivery_rules_of_the_open_formats():
+    """Each, without dialects."""
+    expected = []
+    for name, options in sorted(OPEN_FORMATS.items()):
+        rules = formats.get(name, **options).rules
+        waits = ", ".join(f"{delay:g} s" for delay in rules.schedule.delays or ())
+        attempts = str(rules.schedule.attempts)
+        expected.append([f"`{name}`", f"{rules.timeout:g} s", attempts, waits, rules.confirmation.text])
+
+    assert rows("delivery-rules.md", "By open format") == expected
+
+
+def test_slacks_final_errors_have_their_rows():
+    """All of them."""
+    told = names("formats/slack.md", "Final errors")
+
+    assert sorted(told) == sorted(slack_replies._FINAL)
+
+
+def test_what_a_template_sees_has_its_rows():
+    """Its variables and filters, and how much it may do."""
+    known = Program.compiled("{}", frozenset()).template.environment
+    variables = formats.get("template", text="{}")._variables(None, _CONTEXT)
+
+    assert names("formats/template.md", "Variables and functions") == [*variables, "range"]
+    assert sorted(names("formats/template.md", "Filters of its own")) == sorted(FILTERS)
+    jinjas = sorted(known.filters.keys() - FILTERS.keys())
+    assert sorted(names("formats/template.md", "Filters of Jinja")) == jinjas
+    figures = [row[1] for row in rows("formats/template.md", "Bounds")]
+    assert figures == [
+        f"{budget.LONGEST_SOURCE:,} characters",
+        f"{budget.LONGEST_RANGE:,} numbers",
+        f"{budget.MOST_STEPS:,} parts",
+        f"{budget.MOST_CHARACTERS:,} characters",
+        f"{budget.MOST_ITEMS:,} values",
+        "1,048,576 bytes, or `max_bytes`",
+    ]
+
+
 def test_the_readme_has_the_same_rules():
     """Those of the documented dialect."""
     readme = (ROOT / "README.md").read_text("utf-8")
-    for name in formats.names():
+    for name in _VENDORS:
         rules = formats.get(name).rules
         waits = ", ".join(f"{delay:g} s" for delay in rules.schedule.delays or ())
         start = f"| `{name}` | {rules.timeout:g} s | {rules.schedule.attempts}: {waits} | status 200"

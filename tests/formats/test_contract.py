@@ -1,4 +1,4 @@
-"""What every format promises in each dialect."""
+"""What every vendor's format promises in each dialect; the open ones are in test_open_contract.py."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from alarm_dispatch.errors import InvalidFieldError, UnknownFormatError
 from alarm_dispatch.formats import BuildContext, Dialect, Payload, Verification
 from alarm_dispatch.formats import registry as registry_module
 from alarm_dispatch.formats.base import DeliveryRules, Format, as_dialect
+from tests.formats.open_formats import OPEN_FORMATS
 from tests.paths import ROOT
 from tests.unit.made import NOW, PlainFormat, reply
 
@@ -56,14 +57,14 @@ def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_formats_are_registered() -> None:
     """Their names are sorted, and each has the name it is registered under."""
-    names = formats.names()
-
-    assert list(names) == sorted(names)
-    assert {"aliyun", "blueking", "tencent", "tencent_legacy"} <= set(names)
-    assert {"dingtalk", "feishu", "wecom"} <= set(names)
+    vendors = {"aliyun", "blueking", "tencent", "tencent_legacy"}
+    robots = {"dingtalk", "feishu", "wecom"}
+    assert vendors | robots | set(OPEN_FORMATS) <= set(formats.names())
+    assert list(formats.names()) == sorted(formats.names())
     for name in formats.names():
-        assert formats.get(name).name == name
-        assert isinstance(formats.get(name), Format)
+        made = formats.get(name, **OPEN_FORMATS.get(name, {}))
+        assert made.name == name
+        assert isinstance(made, Format)
 
 
 def test_options_make_another_format() -> None:
