@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from alarm_dispatch.egress import INTERNAL, EgressPolicy
 from alarm_dispatch.redaction import redact_headers, redact_url
-from alarm_dispatch.values import enum_member
+from alarm_dispatch.values import enum_member, non_negative
 from alarm_dispatch.verdicts import Verdict
 
 __all__ = ["Attempt", "Judgement", "Reply", "Request", "Transport", "Verdict"]
@@ -78,7 +78,7 @@ class Judgement:
     verdict: Verdict = field(converter=_verdict)
     reason: str = ""
     final: bool = False
-    retry_after: float | None = None
+    retry_after: float | None = field(default=None, validator=non_negative(optional=True))
 
 
 @frozen(kw_only=True)

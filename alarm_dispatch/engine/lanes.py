@@ -70,6 +70,7 @@ class Lane:
     _sent: deque[float] = field(factory=deque)
     _failures: int = 0
     _open_until: float | None = None
+    _paused_until: float | None = None
     _probe: Job | None = None
 
     def adopt(self, callback: Callback, circuit: Circuit | None) -> None:
@@ -121,7 +122,8 @@ class Lane:
         if now - self.idle_since > _LONG_PAST:
             return True
         recent = self.rate is not None and self._sent and now < self._sent[-1] + self.rate.period
-        return not recent and not self._failures and self._open_until is None
+        paused = self._paused_until is not None and now < self._paused_until
+        return not recent and not paused and not self._failures and self._open_until is None
 
     def discard(self) -> None:
         """Note that a ready job settled where it stands; such ones are taken out when they are the most."""
@@ -159,9 +161,10 @@ class Lane:
                 return None
             if now < self._open_until:
                 return self._open_until
+        free_at = now if self._paused_until is None else max(now, self._paused_until)
         if self.rate is not None and len(self._sent) >= self.rate.count:
-            return max(now, self._sent[-self.rate.count] + self.rate.period)
-        return now
+            return max(free_at, self._sent[-self.rate.count] + self.rate.period)
+        return free_at
 
     def started(self, now: float, job: Job) -> None:
         """Note a request that goes out."""
@@ -173,9 +176,23 @@ class Lane:
         if self._open_until is not None:
             self._probe = job
 
-    def ended(self, now: float, job: Job, *, answered: bool | None, confirmed: bool | None) -> None:
-        """Note a request's end; None where it says nothing of the receiver (a fault of ours)."""
+    def ended(
+        self,
+        now: float,
+        job: Job,
+        *,
+        answered: bool | None,
+        confirmed: bool | None,
+        pause: float | None = None,
+    ) -> None:
+        """Note a request's end; None where it says nothing of the receiver (a fault of ours).
+
+        ``pause`` is for how many seconds the receiver wants to be left alone.
+        """
         self.in_flight -= 1
+        if pause:
+            # What else is sent to it meanwhile would be refused too, and may make the pause longer.
+            self._paused_until = max(now + pause, self._paused_until or now)
         if answered is not None:
             self.answered = answered
         # Those that went before the pause may end while the probe is out.

@@ -233,7 +233,8 @@ class Serving(Settling):
         ours = not job.stored or await self._recorded(job, attempt, fault)
         job.note(attempt)
         if lane is not None:
-            lane.ended(ended, job, answered=outcome.answered, confirmed=outcome.confirmed)
+            pause = outcome.judgement.retry_after
+            lane.ended(ended, job, answered=outcome.answered, confirmed=outcome.confirmed, pause=pause)
         if share is not None:
             self._queues.window.leave(share)
         if job.state is JobState.IN_FLIGHT:  # else it was settled without waiting for this

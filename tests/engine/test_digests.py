@@ -10,6 +10,7 @@ import pytest
 
 from alarm_dispatch import AlarmGroup, AlarmState, AsyncDispatcher, Callback, Dispatcher
 from alarm_dispatch.errors import DeliveryExpiredError, DispatcherClosedError, InvalidFieldError
+from alarm_dispatch.exchange import Judgement, Verdict
 from alarm_dispatch.model import Level
 from alarm_dispatch.testing import MemoryReceiver
 
@@ -205,6 +206,25 @@ def test_what_cannot_be_told_together_is_told_one_by_one(dispatching, caplog):
 
     assert told(dispatching(main)) == [["alarm-0:triggered"], ["alarm-1:triggered"]]
     assert "sent one by one, as the format raised BuildError" in caplog.text
+
+
+def test_a_receiver_that_wants_to_be_left_alone_is(dispatching):
+    """By all that is for it, not only by what it answered."""
+
+    def judge(reply: Any) -> Judgement | Verdict:
+        busy = reply.status_code == 500
+        return Judgement(Verdict.REJECTED, "too much", retry_after=600.0) if busy else Verdict.CONFIRMED
+
+    async def main(dispatcher: AsyncDispatcher) -> None:
+        group = gathering(window=None, confirmation=judge)
+        for number in range(3):
+            await dispatcher.submit(numbered(number), group)
+            await asyncio.sleep(1)
+        await dispatcher.drain()
+
+    receiver = dispatching(main, "500,200")
+
+    assert receiver.arrivals == (0.0, 600.0, 600.0, 600.0)
 
 
 def test_closing_ends_the_windows(dispatching):
