@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
 from alarm_dispatch.errors import ForeignError
+from alarm_dispatch.service_urls import redacted
 from alarm_dispatch.shown import shown
 
 __all__ = [
@@ -32,12 +33,13 @@ MASK = "***"
 _TOKEN = re.compile(
     r"(?=.*[0-9])(?=.*[A-Za-z]).{20,}|[A-Za-z0-9]{24,}|(?=.*[0-9])[0-9a-fA-F]{16,}", re.DOTALL
 )
-_URL_IN_TEXT = re.compile(r"https?://[^\s'\"<>\\]+", re.IGNORECASE)
+_URL_IN_TEXT = re.compile(r"(?:https?|apprise:[a-z0-9][a-z0-9+._-]*)://[^\s'\"<>\\]+", re.IGNORECASE)
 _AFTER_URL = ".,;:!?)]}"
 # Basic's are base64, so that "Basic constraints" of a certificate are none.
 _CREDENTIALS = re.compile(
     r"\b(Bearer\s+)[\w.~+/\-]{5,}=*|\b(Basic\s+)(?=[A-Za-z0-9+/]*[A-Z0-9=])[A-Za-z0-9+/]{4,}=*"
 )
+_AROUND_PIECES = re.compile(r"[/:@,;#?&=]+")
 # Shorter values ("1", "json") are no secrets, and masking them would garble every text.
 _LEAST_SECRET = 5
 _MOST_SHOWN = 200
@@ -58,8 +60,10 @@ class SecretUrl(str):
 def redact_url(url: str) -> str:
     """The URL without user, password, query values and fragment, with long path tokens masked.
 
-    Of a :class:`SecretUrl` the whole path is masked.
+    Of a :class:`SecretUrl` the whole path is masked, of a URL for Apprise all but the service.
     """
+    if (service := redacted(url, MASK)) is not None:
+        return service
     try:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
@@ -102,6 +106,9 @@ def secrets_in(url: str, headers: tuple[tuple[str, str], ...] = ()) -> tuple[str
 
 
 def _of_url(url: str) -> Iterator[str]:
+    if redacted(url, MASK) is not None:
+        yield from _of_service(url.partition("://")[2])
+        return
     try:
         parts = urlsplit(url)
     except ValueError:  # a request that somebody made by hand
@@ -118,6 +125,20 @@ def _of_url(url: str) -> Iterator[str]:
     for part in (*parts.path.split("/"), *(pair.partition("=")[0] for pair in parts.query.split("&"))):
         if hidden or _masked_part(part) == MASK:
             yield part
+
+
+def _of_service(rest: str) -> Iterator[str]:
+    """All that stands in a URL for Apprise, whole and in the pieces that services make of it."""
+    place, _, query = rest.partition("?")
+    user_info, _, where = place.rpartition("@")
+    _, _, path = where.partition("/")
+    yield from (rest, place, user_info, where, path, query)
+    yield from _AROUND_PIECES.split(place)
+    for pair in query.split("&"):
+        name, equals, value = pair.partition("=")
+        value = value if equals else name
+        yield value
+        yield from _AROUND_PIECES.split(value)
 
 
 def _of_headers(headers: Iterable[tuple[str, str]]) -> Iterator[str]:

@@ -102,6 +102,7 @@ class HttpxTransport:
     """
 
     keeps_deadline = True
+    only_http = True
 
     def __init__(
         self,
