@@ -61,7 +61,7 @@ def _headers(
 
 
 def _usual_format(callback: Any) -> Any:
-    if is_service_url(callback._url.reveal()):  # noqa: SLF001 - its own, while it is made
+    if is_service_url(callback._url.reveal()):
         return APPRISE
     raise InvalidFieldError("Callback.format", f"is missing; only a URL {APPRISE}:… brings one along")
 
@@ -162,8 +162,8 @@ class Callback(_WorkedOut):
 
     ``url`` and the values of ``headers`` may be a :class:`~alarm_dispatch.secret.Secret`.  Neither is shown
     whole: of a URL the user, the password, the query values and long path tokens are masked, of a secret
-    URL everything behind the host, of a URL for Apprise everything but the service.  ``attrs.asdict`` has them
-    as secrets, under ``_url`` and ``_headers``.
+    URL everything behind the host, of a URL for Apprise everything but the service.  ``attrs.asdict`` has
+    them as secrets, under ``_url`` and ``_headers``.
 
     ``format`` is a format or the name of a registered one; a URL for Apprise (``apprise:mailto://…``) brings
     its own along, and the transport that carries it.  ``timeout`` (seconds for a whole attempt),

@@ -133,12 +133,16 @@ def _of_service(rest: str) -> Iterator[str]:
     user_info, _, where = place.rpartition("@")
     _, _, path = where.partition("/")
     yield from (rest, place, user_info, where, path, query)
-    yield from _AROUND_PIECES.split(place)
-    for pair in query.split("&"):
-        name, equals, value = pair.partition("=")
-        value = value if equals else name
-        yield value
-        yield from _AROUND_PIECES.split(value)
+    values = [value if equals else name for name, equals, value in _pairs(query)]
+    yield from values
+    for text in (place, *values):
+        # Decoded as well, as some take it apart after that.
+        for plain in (text, unquote(text), unquote_plus(text)):
+            yield from _AROUND_PIECES.split(plain)
+
+
+def _pairs(query: str) -> Iterator[tuple[str, str, str]]:
+    return (pair.partition("=") for pair in query.split("&"))
 
 
 def _of_headers(headers: Iterable[tuple[str, str]]) -> Iterator[str]:

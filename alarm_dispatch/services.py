@@ -44,8 +44,8 @@ class Heard:
 class Outcome:
     """What came of a message.
 
-    ``told`` is Apprise's own word, None when it was not asked, since ``problem`` forbade it.  ``error`` is what
-    a service or Apprise raised.
+    ``told`` is Apprise's own word, None when it was not asked, since ``problem`` forbade it.  ``error`` is
+    what a service or Apprise raised.
     """
 
     told: bool | None = None
@@ -88,7 +88,7 @@ class _NotTakenError(Exception):
 # Callbacks are made over and over of the same URL.  A no is not remembered: a plugin may yet be registered.
 @functools.lru_cache(maxsize=256)
 def _known(library: Any, url: str) -> bool:
-    with _Listening():
+    with _Listening(silent=True):
         if _service(library, url, _asset(library)) is None:
             raise _NotTakenError
     return True
@@ -168,11 +168,15 @@ _listening: ContextVar[_Listening | None] = ContextVar("alarm_dispatch_apprise",
 
 
 class _Listening:
-    """A block in which what Apprise logs is kept, up to so many lines."""
+    """A block in which what Apprise logs is kept, up to so many lines; ``silent`` keeps it from the log.
+
+    Outside of a request nothing masks what is logged.
+    """
 
     _MOST = 200
 
-    def __init__(self) -> None:
+    def __init__(self, *, silent: bool = False) -> None:
+        self.silent = silent
         self.lines: list[Heard] = []
         self.error: BaseException | None = None
 
@@ -201,12 +205,15 @@ _KEPT = "alarm_dispatch_kept"
 
 
 class _Hearing(logging.Filter):
-    """Hears what Apprise's logger tells, and lets everything pass."""
+    """Hears what Apprise's logger tells."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if (listening := _listening.get()) is not None and _KEPT not in record.__dict__:
+        listening = _listening.get()
+        if listening is None:
+            return True
+        if _KEPT not in record.__dict__:
             listening.keep(record)
-        return True
+        return not listening.silent
 
 
 _FILTER = _Hearing(NAME)

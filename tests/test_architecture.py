@@ -61,6 +61,7 @@ def test_the_core_needs_only_what_it_is_said_to_need():
     rooms = {"cli", "receiver", "testing"}
     extras = {
         PACKAGE / "json_text.py",
+        PACKAGE / "services.py",
         PACKAGE / "signing" / "ed25519.py",
         PACKAGE / "transports" / "aiohttp.py",
     }

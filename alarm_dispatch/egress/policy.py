@@ -234,7 +234,8 @@ class EgressPolicy(_Remembering):
         """Nothing when the URL may be called as far as its text tells.
 
         That is its scheme, its port, its host's name, and its address when the host is one in any spelling.
-        Of a URL for Apprise it is :attr:`leaves_apprise_free`.  Raises :class:`~alarm_dispatch.errors.EgressRefusedError`.
+        Of a URL for Apprise it is :attr:`leaves_apprise_free`.  Raises
+        :class:`~alarm_dispatch.errors.EgressRefusedError`.
         """
         if is_service_url(url):
             if not self.leaves_apprise_free:

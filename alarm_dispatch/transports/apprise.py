@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import functools
 from typing import Any
 
 from alarm_dispatch.errors import InvalidFieldError, ParseError, TransportError
@@ -64,9 +63,10 @@ class AppriseTransport:
         slot = await self._slots.take(request.lane, deadline)
         with Carrying(request, self):
             # With the context, by which what is logged in the thread is known to be of this request.
-            call = functools.partial(contextvars.copy_context().run, tell, request.url, message)
+            context = contextvars.copy_context()
+        seconds = max(deadline - loop.time(), _LEAST_WAIT)
         try:
-            job = loop.run_in_executor(slot, call, max(deadline - loop.time(), _LEAST_WAIT))
+            job = loop.run_in_executor(slot, context.run, tell, request.url, message, seconds)
         except RuntimeError as error:
             raise TransportError(Verdict.UNREACHABLE, f"no thread could be started: {error}") from error
         try:
@@ -90,8 +90,8 @@ def _check_count(value: Any, name: str) -> None:
 def _message_of(request: Request) -> Message:
     """What is to be told; raises TransportError (refused) for what is not for Apprise."""
     if scheme_of(request.url) is None:
-        told = "AppriseTransport carries URLs such as apprise:mailto://… only"
-        raise TransportError(Verdict.REFUSED, told)
+        reason = "AppriseTransport carries URLs such as apprise:mailto://… only"
+        raise TransportError(Verdict.REFUSED, reason)
     content_type = next((value for name, value in request.headers if name.lower() == "content-type"), "")
     try:
         told = _FORMAT.parse(request.content, content_type)

@@ -98,7 +98,7 @@ class Slots:
             (stuck.total(), self._threads, "for all receivers"),
         ):
             if count >= most:
-                told = f"all {most} threads {whose} are held by calls that have not come back from before"
+                told = f"all {most} threads {whose} are held by earlier calls that are not back"
                 raise TransportError(Verdict.UNREACHABLE, told)
 
     def _pass_on(self, counts: _Counts, lane: str) -> None:
