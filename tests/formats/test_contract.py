@@ -166,7 +166,7 @@ def test_an_unknown_option_is_refused(name: str) -> None:
 
 def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
     """The error lists every format there is."""
-    with pytest.raises(UnknownFormatError, match="aliyun, blueking, tencent, tencent_legacy"):
+    with pytest.raises(UnknownFormatError, match="aliyun, apprise, blueking, tencent, tencent_legacy"):
         formats.get("nagios")
 
 

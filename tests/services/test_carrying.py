@@ -51,7 +51,7 @@ def test_any_other_transport_carries_it() -> None:
                 fake.URL,
                 transport=FunctionTransport(lambda _: Reply(status_code=200)),
                 headers={"X-Key": "a"},
-                signer=lambda *_: {"X-Signature": "b"},
+                signer=lambda *_, **__: {"X-Signature": "b"},
             )
         )
 
@@ -103,6 +103,6 @@ def test_where_a_rule_could_be_broken_it_is_refused(policy: EgressPolicy) -> Non
     assert isinstance(delivery.error, EgressRefusedError)
     assert delivery.error.rule == "through Apprise"
     assert str(delivery.error) == (
-        "refused by the egress policy (through Apprise): apprise:adfake://***; for a URL that you trust, give "
-        "its callback egress=EgressPolicy.anything()"
+        "refused by the egress policy (through Apprise): apprise:adfake://***; "
+        "for a URL that you trust, give its callback egress=EgressPolicy.anything()"
     )

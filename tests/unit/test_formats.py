@@ -54,9 +54,9 @@ def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry_module, "_registered", lambda: points)
 
 
-def test_the_four_formats_are_registered() -> None:
+def test_the_formats_are_registered() -> None:
     """Their names are sorted, and each has the name it is registered under."""
-    assert formats.names() == ("aliyun", "blueking", "tencent", "tencent_legacy")
+    assert formats.names() == ("aliyun", "apprise", "blueking", "tencent", "tencent_legacy")
     for name in formats.names():
         assert formats.get(name).name == name
         assert isinstance(formats.get(name), Format)
@@ -77,7 +77,7 @@ def test_an_unknown_name_is_told_with_the_known_ones(name: str) -> None:
         formats.get(name)
 
     assert caught.value.known == formats.names()
-    assert str(caught.value).endswith("known are: aliyun, blueking, tencent, tencent_legacy")
+    assert str(caught.value).endswith("known are: aliyun, apprise, blueking, tencent, tencent_legacy")
 
 
 @pytest.mark.parametrize(
