@@ -156,7 +156,7 @@ def test_an_installed_package_brings_its_format(tmp_path: Path) -> None:
 
     assert done.stderr == ""
     assert done.stdout.split("\n") == [
-        "aliyun blueking pager tencent tencent_legacy",
+        "aliyun apprise blueking pager tencent tencent_legacy",
         "plain https://h/",
         "",
     ]
