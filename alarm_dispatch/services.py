@@ -99,17 +99,18 @@ def tell(url: str, message: Message, seconds: float) -> Outcome:
 
     ``seconds`` bounds each single wait of a service for a socket, where the service knows such a bound.
     """
+    try:
+        library = _library()
+    except ImportError as error:
+        return Outcome(problem=f"apprise: {MISSING}" if error.name == NAME else f"apprise: {error}")
     with _Listening() as heard:
         try:
-            return _told(url, message, seconds, heard)
-        except ImportError as error:
-            return Outcome(problem=f"apprise: {MISSING}" if error.name == NAME else f"apprise: {error}")
+            return _told(library, url, message, seconds, heard)
         except BaseException as error:  # noqa: BLE001 - a service may raise anything, SystemExit too
             return Outcome(told=False, heard=tuple(heard.lines), error=error)
 
 
-def _told(url: str, message: Message, seconds: float, heard: _Listening) -> Outcome:
-    library = _library()
+def _told(library: Any, url: str, message: Message, seconds: float, heard: _Listening) -> Outcome:
     asset = _asset(library)
     service = _service(library, url, asset)
     if service is None:

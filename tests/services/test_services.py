@@ -33,7 +33,7 @@ def test_the_message_reaches_the_service() -> None:
     seen: list[Any] = []
 
     def send(_service: Any, body: str, title: str, notify_type: Any, **_: Any) -> bool:
-        seen.append((title, body, notify_type.value))
+        seen.append((title, body, getattr(notify_type, "value", notify_type)))
         return True
 
     with fake.known(send):
@@ -108,6 +108,15 @@ def test_what_apprise_itself_logs_is_heard() -> None:
         outcome = tell(fake.URL, MESSAGE, 5.0)
 
     assert [one.text for one in outcome.heard].count("by the logger of all") == 1
+
+
+def test_what_the_application_itself_has_apprise_log_stays(caplog: pytest.LogCaptureFixture) -> None:
+    """Before and after a call of ours."""
+    with fake.known(_yes):
+        tell(fake.URL, MESSAGE, 5.0)
+    logging.getLogger("apprise").warning("the application's own")
+
+    assert caplog.messages == ["the application's own"]
 
 
 def test_only_so_many_lines_are_kept() -> None:
