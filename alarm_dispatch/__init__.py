@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Target,
         Tenant,
     )
+    from alarm_dispatch.repeats import Observation, RepeatDecision, RepeatTracker
     from alarm_dispatch.schedule import RetrySchedule
 else:
     # Imported on demand: all of it takes twice as long as httpx does, and whoever only models alarms, or
@@ -57,6 +58,7 @@ else:
             "Target",
             "Tenant",
         ),
+        "repeats": ("Observation", "RepeatDecision", "RepeatTracker"),
         "schedule": ("RetrySchedule",),
     }
     _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -98,10 +100,13 @@ __all__ = [
     "Level",
     "Metric",
     "MetricCondition",
+    "Observation",
     "Policy",
     "Rate",
     "Repeat",
+    "RepeatDecision",
     "RepeatMode",
+    "RepeatTracker",
     "Reply",
     "Request",
     "RetrySchedule",

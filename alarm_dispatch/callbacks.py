@@ -18,7 +18,9 @@ from alarm_dispatch.formats import DeliveryRules, Format, Payload
 from alarm_dispatch.formats.abilities import rate_of, secrets_of
 from alarm_dispatch.http_values import HeaderValue, called_url, check_headers, split_user_info
 from alarm_dispatch.limits import Circuit, Rate, as_circuit, as_rate
-from alarm_dispatch.redaction import MASK, SecretUrl, redact_headers, redact_url, secrets_in
+from alarm_dispatch.quoting import MASK
+from alarm_dispatch.redaction import SecretUrl, redact_headers, redact_url, secrets_in
+from alarm_dispatch.request_headers import FORBIDDEN
 from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.secret import Hidden, Secret, hidden, revealed
 from alarm_dispatch.service_urls import NAME as APPRISE
@@ -240,14 +242,18 @@ class Callback(_WorkedOut):
     def _check_signed(self, names: Iterable[str]) -> None:
         given = {name.lower(): name for name, _ in self.headers_with("")}
         for name in names:
+            if (why := FORBIDDEN.get(name.lower())) is not None:
+                raise InvalidFieldError("Callback.signer", f"writes {name}, which cannot be set: {why}")
             if name.lower() in given:
                 field = f"Callback.headers[{given[name.lower()]!r}]"
-                raise InvalidFieldError(field, f"cannot be set: the {type(self.signer).__name__} writes it")
+                told = f"cannot be set: the callback's signer ({type(self.signer).__name__}) writes it"
+                raise InvalidFieldError(field, told)
 
     def __repr__(self) -> str:
         shown = {
             "_url": redact_url(self.url),
             "_headers": redact_headers(self._headers),
+            "transport": _kind(self.transport),
             "signer": _kind(self.signer),
         }
         told = (

@@ -10,7 +10,7 @@ from attrs import field, fields, frozen
 from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.errors import DispatchFailedError
 from alarm_dispatch.exchange import Attempt
-from alarm_dispatch.redaction import described, shown_error
+from alarm_dispatch.redaction import described, portable_error, shown_error
 
 __all__ = ["Delivery", "DeliveryStatus", "DispatchReport"]
 
@@ -34,7 +34,8 @@ class Delivery:
     secret of the callback, a :class:`~alarm_dispatch.errors.ForeignError` stands for it.
 
     A pickle of it tells what became of it and cannot be used to send: the URL and the headers of its
-    callback are masked there, its transport and its confirmation left out.
+    callback are masked there, its transport and its confirmation left out.  Of an error of others it has
+    the kind and the text, as a ForeignError.
     """
 
     id: str
@@ -50,7 +51,8 @@ class Delivery:
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         given = {each.name: getattr(self, each.name) for each in fields(type(self))}
-        return _loaded, (type(self), {**given, "callback": self.callback.masked()})
+        error = None if self.error is None else portable_error(self.error)
+        return _loaded, (type(self), {**given, "callback": self.callback.masked(), "error": error})
 
     def __copy__(self) -> Delivery:
         return self

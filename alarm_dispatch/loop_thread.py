@@ -14,7 +14,7 @@ __all__ = ["LoopThread"]
 
 _T = TypeVar("_T")
 
-# Name lookups at a time; their threads are made when they are needed.
+# Name lookups at a time that are not ours; their threads are made when they are needed.
 _LOOKUPS = 64
 
 # Seconds to wait for the thread's end; it is a daemon, so a stuck one cannot keep the process alive.
@@ -26,7 +26,8 @@ class LoopThread:
 
     def __init__(self, clock: Clock) -> None:
         self._loop = clock.new_event_loop()
-        # Name lookups run in these.  asyncio's own few would all hang with one receiver whose lookup does.
+        # Those of a client or a session of the user's own run in these.  asyncio's own few would all hang
+        # with one receiver whose lookup does.
         self._loop.set_default_executor(ThreadPoolExecutor(_LOOKUPS, thread_name_prefix="alarm-dispatch"))
         self._thread = threading.Thread(target=self._run, name="alarm-dispatch", daemon=True)
         self._thread.start()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from alarm_dispatch.errors import InvalidFieldError
-from alarm_dispatch.redaction import MASK
+from alarm_dispatch.quoting import MASK
 from alarm_dispatch.values import check_text
 
 __all__ = ["MAX_LENGTH", "Hidden", "Secret", "hidden", "resolve_secret", "revealed"]

@@ -10,7 +10,8 @@ from typing import Any
 from attrs import field, frozen
 
 from alarm_dispatch.errors import InvalidFieldError
-from alarm_dispatch.redaction import MASK, redact_url
+from alarm_dispatch.quoting import MASK
+from alarm_dispatch.redaction import redact_url
 from alarm_dispatch.service_urls import NAME, own_url, redacted
 
 __all__ = ["MISSING", "Heard", "Message", "Outcome", "check_taken", "tell"]

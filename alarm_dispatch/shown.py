@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["is_safe", "printable", "shown"]
+__all__ = ["is_safe", "kind_of", "printable", "shown"]
 
 # Control characters, invisible ones that turn the writing direction, lone surrogates, line separators.
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -28,3 +28,8 @@ def shown(text: str, most: int) -> str:
     """The same, with at most ``most`` characters."""
     told = printable(text[: most + 1])
     return told if len(told) <= most else told[: most - 1] + "…"
+
+
+def kind_of(thing: object) -> str:
+    """What an object of others is, as its repr may show a key: a function's name, else its class's."""
+    return str(getattr(thing, "__qualname__", type(thing).__name__))

@@ -43,11 +43,29 @@ class Level(enum.StrEnum):
 
 
 class RepeatMode(enum.StrEnum):
-    """How an unresolved alarm is notified again."""
+    """How an unresolved alarm is notified again.
+
+    The words of the Tencent documents (``singleAlarm``, ``continuousAlarm``, ``exponentialAlarm``) mean the
+    same wherever a mode is taken.
+    """
 
     ONCE = "once"
+    """Once, when it is triggered."""
     CONTINUOUS = "continuous"
+    """Every period, while it is unresolved."""
     EXPONENTIAL = "exponential"
+    """When it is found firing for the 1st, 2nd, 4th, 8th, … 2^N-th time."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> RepeatMode | None:
+        return _TENCENT_MODES.get(value)
+
+
+_TENCENT_MODES: dict[object, RepeatMode] = {
+    "singleAlarm": RepeatMode.ONCE,
+    "continuousAlarm": RepeatMode.CONTINUOUS,
+    "exponentialAlarm": RepeatMode.EXPONENTIAL,
+}
 
 
 def as_repeat_mode(value: RepeatMode | str) -> RepeatMode:

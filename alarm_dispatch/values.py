@@ -177,7 +177,7 @@ def check_number(value: Any, field: str) -> Number:
 def check_kind(value: Any, kinds: tuple[type, ...], field: str) -> None:
     """Nothing for an object of one of these classes, else :class:`InvalidFieldError`."""
     if not isinstance(value, kinds):
-        raise InvalidFieldError(field, f"must be a {_told(kinds)}, not {type(value).__name__}")
+        raise InvalidFieldError(field, f"must be {_told(kinds)}, not {type(value).__name__}")
 
 
 def check_aware_time(value: Any, field: str) -> None:
@@ -186,7 +186,8 @@ def check_aware_time(value: Any, field: str) -> None:
         raise InvalidFieldError(field, f"must be an aware datetime, not {type(value).__name__}")
     if value.utcoffset() is None:
         raise InvalidFieldError(
-            field, f"is a naive datetime ({value.isoformat()}); give it a zone, for example tzinfo=UTC"
+            field,
+            f"is a naive datetime ({value.isoformat()}); give it a zone: tzinfo=UTC in code, +08:00 in text",
         )
     if not _EARLIEST <= value <= _LATEST:
         raise InvalidFieldError(field, "must lie between 0001-01-02 and 9999-12-30 UTC")
@@ -261,7 +262,8 @@ def non_negative(*, optional: bool = False, whole: bool = False, least: int = 0)
 
 
 def _told(kinds: tuple[type, ...]) -> str:
-    return " or ".join(kind.__name__ for kind in kinds)
+    told = " or ".join(kind.__name__ for kind in kinds)
+    return f"an {told}" if told[0] in "AEIOaeio" else f"a {told}"
 
 
 def instance(*kinds: type, optional: bool = False) -> _Validator:

@@ -14,8 +14,9 @@ from alarm_dispatch.cli.escaping import json_text, printable
 from alarm_dispatch.cli.grids import Line
 from alarm_dispatch.errors import SignatureRefusedError
 from alarm_dispatch.formats import Format
+from alarm_dispatch.quoting import MASK
 from alarm_dispatch.receiver import ReceivedRequest, Step
-from alarm_dispatch.redaction import MASK, redact_url
+from alarm_dispatch.redaction import redact_url
 from alarm_dispatch.request_headers import ATTEMPT_HEADER, ID_HEADER, TIMESTAMP_HEADER
 from alarm_dispatch.signing import StandardWebhooksVerifier
 

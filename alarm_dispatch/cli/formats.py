@@ -14,6 +14,7 @@ from alarm_dispatch.cli.grids import Column, Grid, Part, Row
 from alarm_dispatch.cli.screen import Screen, print_json
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.formats import BuildContext, DeliveryRules, Dialect, Format
+from alarm_dispatch.formats.abilities import limits_of, rate_of
 
 __all__ = ["run"]
 
@@ -26,14 +27,20 @@ _RULE_COLUMNS = (
 )
 # A table of its own: in the other one it would be broken in the middle of a word.
 _CONTENT_TYPE_COLUMNS = (Column("format"), Column("content type"))
+_LIMIT_COLUMNS = (Column("format"), Column("rate"), Column("limits of a message", flexible=True))
 
 
 @frozen(kw_only=True)
 class _Entry:
-    """A registered format: its rules by dialect (``""`` where it has none), or why they cannot be told."""
+    """A registered format: its rules by dialect (``""`` where it has none), or why they cannot be told.
+
+    ``rate`` is what its receivers take unless a callback says otherwise, "" where they take any.
+    """
 
     name: str
     content_type: str = ""
+    rate: str = ""
+    limits: tuple[str, ...] = ()
     rules: Mapping[str, DeliveryRules]
     problem: str | None = None
 
@@ -47,6 +54,8 @@ def run(*, as_json: bool = False) -> int:
         screen = Screen()
         screen.table(_rules_grid(entries))
         screen.table(_content_types_grid(entries))
+        if any(entry.rate or entry.limits for entry in entries):
+            screen.table(_limits_grid(entries))
     return 0
 
 
@@ -55,7 +64,14 @@ def _entry(name: str) -> _Entry:
         made = formats.get(name)
         context = BuildContext(session_id="", now=datetime.now(UTC))
         content_type = made.verification(context).payload.content_type
-        return _Entry(name=name, content_type=content_type, rules=_rules_by_dialect(name, made))
+        rate = rate_of(made)
+        return _Entry(
+            name=name,
+            content_type=content_type,
+            rate="" if rate is None else str(rate),
+            limits=limits_of(made),
+            rules=_rules_by_dialect(name, made),
+        )
     except Exception as error:  # noqa: BLE001 - somebody else's package may raise anything when it is loaded
         cause = error.__cause__ or error
         return _Entry(name=name, rules={}, problem=f"{type(cause).__name__}: {cause}")
@@ -97,11 +113,22 @@ def _content_types_grid(entries: Sequence[_Entry]) -> Grid:
     return Grid(columns=_CONTENT_TYPE_COLUMNS, sections=(rows,))
 
 
+def _limits_grid(entries: Sequence[_Entry]) -> Grid:
+    rows: tuple[Row, ...] = tuple(
+        ((entry.name, "bold"), entry.rate, "; ".join(entry.limits))
+        for entry in entries
+        if entry.rate or entry.limits
+    )
+    return Grid(columns=_LIMIT_COLUMNS, sections=(rows,))
+
+
 def _document(entry: _Entry) -> dict[str, Any]:
     return {
         "name": entry.name,
         "content_type": entry.content_type,
         "problem": entry.problem,
+        "rate": entry.rate or None,
+        "limits": list(entry.limits),
         "rules": [
             {
                 "dialect": dialect or None,

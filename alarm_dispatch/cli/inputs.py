@@ -113,7 +113,10 @@ def _aware(text: str) -> datetime | None:
 
 
 def key_values(pairs: Iterable[str]) -> dict[str, Any]:
-    """``KEY=VALUE`` arguments; a value is read as JSON where it is JSON, else it is text."""
+    """``KEY=VALUE`` arguments; a value is read as JSON where it is JSON, else it is text.
+
+    A text such as ``env:NAME`` says where a secret is kept.
+    """
     found: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
@@ -122,7 +125,7 @@ def key_values(pairs: Iterable[str]) -> dict[str, Any]:
         try:
             found[key] = json.loads(text)
         except (ValueError, RecursionError):
-            found[key] = text
+            found[key] = resolve_secret(text, f"--option {key}")
     return found
 
 

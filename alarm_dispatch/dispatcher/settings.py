@@ -12,6 +12,7 @@ from alarm_dispatch.callbacks import AlarmGroup, Overrides, check_transport
 from alarm_dispatch.clock import Clock, SystemClock
 from alarm_dispatch.confirmation import ConfirmationLike, confirmed_by
 from alarm_dispatch.dispatcher.ids import DeliveryIds
+from alarm_dispatch.dispatcher.observing import Evaluation, tracker_for
 from alarm_dispatch.egress import INTERNAL, EgressPolicy
 from alarm_dispatch.engine import Engine, EngineSettings, Hook
 from alarm_dispatch.engine.backlog import Backlog
@@ -23,17 +24,19 @@ from alarm_dispatch.jobs import Job, Preparation, Unbuilt
 from alarm_dispatch.limits import DEFAULT_MAX_RETRY_AFTER, Circuit, as_circuit
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox.base import Outbox
+from alarm_dispatch.repeats import RepeatTracker
 from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.tickets import Ticket
 from alarm_dispatch.transports.apprise import AppriseTransport
 from alarm_dispatch.transports.httpx import HttpxTransport
-from alarm_dispatch.values import check_number
+from alarm_dispatch.values import check_kind, check_number
 
 __all__ = [
     "DEFAULT_BACKLOG",
     "DEFAULT_CLOSE_TIMEOUT",
     "DEFAULT_LIMIT",
     "DispatcherSettings",
+    "check_every",
     "check_timeout",
     "close_timeout",
     "enter",
@@ -71,6 +74,7 @@ class DispatcherSettings:
         outbox: Outbox | None = None,
         groups: Iterable[AlarmGroup] = (),
         lease: float = LEASE,
+        min_hold: float = 0.0,
         clock: Clock | None = None,
         new_id: Callable[[], str] | None = None,
         rng: random.Random | None = None,
@@ -106,9 +110,10 @@ class DispatcherSettings:
             egress=_checked_egress(egress),
             keeps=outbox is not None,
         )
-        if _seconds(lease, "lease") == 0:
-            raise InvalidFieldError("lease", "must be more than 0 seconds")
+        check_every(lease, "lease")
         self._keeping = _keeping(outbox, self._clock, self._preparation, groups, lease)
+        self._min_hold = _seconds(min_hold, "min_hold")
+        self._tracker = self._new_tracker()
         self._open()
 
     def _new_engine(self) -> Engine:
@@ -120,11 +125,28 @@ class DispatcherSettings:
     def _prepared(self, alarm: Alarm, group: AlarmGroup) -> tuple[Ticket, list[Job | Unbuilt]]:
         """What there is to do for an alarm."""
         found = self._preparation.alarm(alarm, group)
+        self._learn(group)
+        return found
+
+    def _learn(self, group: AlarmGroup) -> None:
         if self._keeping is not None:
             self._keeping.learn(group)
         elif any(callback.fallback is not None for callback in group.callbacks):
             raise InvalidFieldError("Callback.fallback", "takes a dispatcher with an outbox")
-        return found
+
+    def _new_tracker(self) -> RepeatTracker | None:
+        """What follows alarms from evaluation to evaluation; None for an outbox that keeps no repeats."""
+        outbox = None if self._keeping is None else self._keeping.outbox
+        return tracker_for(outbox, self._min_hold, self._clock)
+
+    def _evaluation(self, alarm: Alarm, group: AlarmGroup) -> Evaluation:
+        """An evaluation that can be decided on."""
+        check_kind(alarm, (Alarm,), "observe.alarm")
+        check_kind(group, (AlarmGroup,), "observe.group")
+        self._learn(group)
+        if self._tracker is None:
+            raise InvalidFieldError("outbox", "keeps no repeats: to observe, one with `repeats` is needed")
+        return Evaluation(alarm, group, self._tracker, self._prepared)
 
     def _start_afresh(self) -> None:
         """Forget the deliveries of a loop or a process that is gone."""
@@ -171,6 +193,12 @@ def _seconds(value: float, name: str) -> float:
     if check_number(value, name) < 0:
         raise InvalidFieldError(name, f"must be at least 0 seconds, not {value!r}")
     return value
+
+
+def check_every(value: float, name: str) -> None:
+    """Nothing for more than 0 seconds, else :class:`~alarm_dispatch.errors.InvalidFieldError`."""
+    if _seconds(value, name) == 0:
+        raise InvalidFieldError(name, "must be more than 0 seconds")
 
 
 def check_timeout(value: float | None, name: str, *, optional: bool = False) -> None:

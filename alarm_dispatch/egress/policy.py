@@ -201,8 +201,7 @@ class EgressPolicy(_Remembering):
         Public, private, loopback and shared (CGNAT) addresses may be called.  Refused are link-local, cloud
         metadata, multicast, broadcast, unspecified, documentation and reserved ones.
         """
-        check_not_empty(rules)
-        return cls(preset=Preset.INTERNAL, **rules)  # type: ignore[arg-type]  # the converters take any list
+        return cls._with(Preset.INTERNAL, rules)
 
     @classmethod
     def public_only(cls, **rules: Unpack[EgressRules]) -> EgressPolicy:
@@ -210,14 +209,19 @@ class EgressPolicy(_Remembering):
 
         As the registries of special-purpose addresses have it (RFC 6890).
         """
-        check_not_empty(rules)
-        return cls(preset=Preset.PUBLIC_ONLY, **rules)  # type: ignore[arg-type]  # see there
+        return cls._with(Preset.PUBLIC_ONLY, rules)
 
     @classmethod
     def anything(cls, **rules: Unpack[EgressRules]) -> EgressPolicy:
         """For tests: any address, though the lists still hold."""
-        check_not_empty(rules)
-        return cls(preset=Preset.ANYTHING, **rules)  # type: ignore[arg-type]  # see there
+        return cls._with(Preset.ANYTHING, rules)
+
+    @classmethod
+    def _with(cls, preset: Preset, rules: EgressRules) -> EgressPolicy:
+        made = cls(preset=preset, **rules)  # type: ignore[arg-type]  # the converters take any list
+        # What was read of the lists, as nobody sees before whether an iterator has anything.
+        check_not_empty({name: getattr(made, name) for name in rules})
+        return made
 
     @property
     def needs_addresses(self) -> bool:

@@ -22,6 +22,7 @@ from alarm_dispatch.engine.window import Share
 from alarm_dispatch.errors import DispatcherClosedError
 from alarm_dispatch.exchange import Attempt, Verdict
 from alarm_dispatch.jobs import GATHERED, Job, JobState
+from alarm_dispatch.shown import kind_of
 from alarm_dispatch.timers import TimerHeap
 
 __all__ = ["Engine"]
@@ -319,7 +320,7 @@ class Engine(Settling):
             await asyncio.wait(self._tasks, timeout=_CANCEL_GRACE)
         for job in list(self._tasks.values()):
             # A transport that swallows its cancellation goes on by itself; the handle gets its end now.
-            _log.warning("transport %r ignored its cancellation", job.transport)
+            _log.warning("transport %s ignored its cancellation", kind_of(job.transport))
             self._report(job, DispatcherClosedError(self._told_at_close))
         self._tell_all()
         await self._let_go()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
 from alarm_dispatch.delivery import DeliveryStatus
 from alarm_dispatch.engine.core import Engine
@@ -49,22 +50,25 @@ class DurableEngine(Engine):
         unbuilt: Sequence[Unbuilt],
         stored: Callable[[OutboxError | None], object],
         then: Callable[[OutboxError | None], object],
+        decide: Callable[[datetime], object] | None = None,
     ) -> None:
         """Put jobs into the outbox and then serve them; see :meth:`Keeper.put`.  Not after :meth:`close`."""
         # Whoever drains as soon as they are on disk shall wait for them.
         self._puts += 1
-        self._pending += len(jobs)
+        counted = len(jobs)
+        self._pending += counted
 
         def placed(error: OutboxError | None) -> None:
             self._puts -= 1
             if not self._puts and self._all_put is not None and not self._all_put.done():
                 self._all_put.set_result(None)
-            if error is not None:
-                self._pending -= len(jobs)
+            self._pending -= counted
+            if error is None:
+                self._pending += len(jobs)  # as many, unless it was decided only now which they are
             then(error)
             self._wake_if_empty()
 
-        self._keeper.put(jobs, unbuilt, stored, placed)
+        self._keeper.put(jobs, unbuilt, stored, placed, decide)
 
     def add(self, job: Job) -> None:
         """Serve a job that was put and is ours."""

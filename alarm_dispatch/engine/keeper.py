@@ -79,13 +79,19 @@ class Keeper:
         unbuilt: Sequence[Unbuilt],
         stored: Callable[[OutboxError | None], object],
         then: Callable[[OutboxError | None], object],
+        decide: Callable[[datetime], object] | None = None,
     ) -> None:
         """Put deliveries in, give the jobs that are ours to send to the engine, and bury the others.
 
         ``stored`` is called on any thread when they are on disk, or with the error why they are not; then
-        ``then`` on the loop, before the engine has them.
+        ``then`` on the loop, before the engine has them.  ``decide`` is called on any thread, in the
+        transaction, and may change what ``jobs`` and ``unbuilt`` hold; see :meth:`Journal.put`.
         """
-        buried = [entry for one in unbuilt if (entry := one.entry) is not None]
+
+        def entries(now: datetime) -> list[Entry]:
+            if decide is not None:
+                decide(now)
+            return [*(_kept(job).entry for job in jobs), *_buried(unbuilt)]
 
         def place(held: Sequence[bool] | OutboxError) -> None:
             if isinstance(held, OutboxError):
@@ -98,12 +104,12 @@ class Keeper:
                     self._engine.add(job)
                 else:
                     self._follow(job)
-            for one, entry, ours in zip(unbuilt, buried, held[len(jobs) :], strict=True):
+            for one, entry, ours in zip(unbuilt, _buried(unbuilt), held[len(jobs) :], strict=True):
                 if ours:  # else whoever holds its alarm finds the same, when it is its turn
                     self._write(self._burial(entry, _told_of(one.delivery)), lambda _: None)
             self._engine.tell_all()
 
-        self._journal.put([*(_kept(job).entry for job in jobs), *buried], stored, place)
+        self._journal.put((), stored, place, decide=entries)
 
     # -- what is told
 
@@ -327,6 +333,10 @@ class Keeper:
         """Wait until that is done; the answer is the jobs of which nothing was heard."""
         await self._journal.ended(timeout)
         return list(self._ours.values())
+
+
+def _buried(unbuilt: Sequence[Unbuilt]) -> list[Entry]:
+    return [one.entry for one in unbuilt if one.entry is not None]
 
 
 def _kept(job: Job) -> Kept:

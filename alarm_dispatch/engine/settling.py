@@ -14,6 +14,7 @@ from alarm_dispatch.engine.settings import EngineSettings
 from alarm_dispatch.exchange import Attempt
 from alarm_dispatch.jobs import Job, JobState
 from alarm_dispatch.redaction import shown_error
+from alarm_dispatch.shown import kind_of
 
 __all__ = ["Settling"]
 
@@ -39,7 +40,7 @@ class Settling:
                 hook(event)
             except BaseException as error:  # noqa: BLE001 - a hook only watches; the log tells what it raises
                 shown = shown_error(error, callback.secrets)
-                _log.error("hook %r raised on %s", hook, type(event).__name__, exc_info=shown)
+                _log.error("hook %s raised on %s", kind_of(hook), type(event).__name__, exc_info=shown)
 
     def settle_unbuilt(self, delivery: Delivery) -> None:
         """Count and tell a delivery that failed before it became a job."""

@@ -10,6 +10,7 @@ import weakref
 from alarm_dispatch.exchange import Transport
 from alarm_dispatch.foreign_logs import secrets_of
 from alarm_dispatch.redaction import shown_error
+from alarm_dispatch.shown import kind_of
 
 __all__ = ["TransportsInUse"]
 
@@ -57,4 +58,4 @@ class TransportsInUse:
                     await transport.aclose()  # type: ignore[attr-defined]  # only those that have it are kept
             except Exception as error:  # noqa: BLE001 - the deliveries are settled; this is only told
                 shown = shown_error(error, secrets_of(transport))
-                _log.error("transport %r could not be closed", transport, exc_info=shown)
+                _log.error("transport %s could not be closed", kind_of(transport), exc_info=shown)

@@ -20,7 +20,7 @@ from alarm_dispatch.confirmation import (
 )
 from alarm_dispatch.converters import StructureError, at_key, collecting_converter, gathered, problems_of
 from alarm_dispatch.egress import EgressPolicy
-from alarm_dispatch.egress.policy import check_not_empty
+from alarm_dispatch.egress.policy import Preset, check_not_empty
 from alarm_dispatch.errors import ConfigurationError, InvalidFieldError
 from alarm_dispatch.exchange import Transport
 from alarm_dispatch.formats import Format
@@ -177,10 +177,15 @@ def _format(value: Any, _type: Any) -> Any:
         options = {str(key): option for key, option in value.items()}
         name = options.pop("name", None)
         if isinstance(name, str):
-            return formats.get(name, **options)
+            return formats.get(name, **{key: _option(key, option) for key, option in options.items()})
     raise TypeError(
         'must be the name of a format, or a table such as {name = "tencent", dialect = "observed"}'
     )
+
+
+def _option(key: str, value: Any) -> Any:
+    # Which options are secrets, only the format knows; it refuses one that may be none.
+    return resolve_secret(value, f"Format.{key}") if isinstance(value, str) else value
 
 
 _CONFIRMATIONS = (
@@ -218,6 +223,8 @@ def _written_confirmation(value: Any) -> Confirmation | None:
 
 def _auth(value: Any, _type: Any) -> BasicAuth | BearerAuth:
     if isinstance(value, Mapping) and "token" in value:
+        if value.keys() & {"user", "password"}:
+            raise ValueError("must have either a user and a password, or a token")
         return _converter.structure(value, BearerAuth)
     return _converter.structure(value, BasicAuth)
 
@@ -278,10 +285,12 @@ def _egress(value: Any, _type: Any) -> EgressPolicy:
         raise TypeError(
             'must be the name of a preset, or a table such as {preset = "internal", https_only = true}'
         )
-    try:
-        check_not_empty(value)
-    except InvalidFieldError as error:
-        raise ValueError(f"{error.field.rpartition('.')[2]} {error.problem}") from None
+    if "preset" not in value:
+        # The default would replace a dispatcher's stricter policy, for a rule that was to be added to it.
+        raise ValueError(
+            f"has no preset, and does not add to the dispatcher's; allowed are: {', '.join(Preset)}"
+        )
+    check_not_empty(value)
     return _egress_table(value, EgressPolicy)  # type: ignore[no-any-return]  # a hook gives what it is for
 
 

@@ -17,6 +17,9 @@ __all__ = ["HmacSettings", "StandardWebhooksSettings", "signer_from"]
 
 _Key = Secret | str
 
+# Of the right length; nothing is signed by it.
+_ANY_KEY = "x" * 32
+
 
 def _standard_keys(texts: tuple[_Key, ...]) -> tuple[_Key, ...]:
     """The keys that the texts stand for; all that are wrong are told."""
@@ -27,6 +30,14 @@ def _standard_keys(texts: tuple[_Key, ...]) -> tuple[_Key, ...]:
 
 def _hmac_key(text: _Key) -> _Key:
     return _key(text, partial(HmacSigner, header="X"))
+
+
+def _hmac_setting(_instance: object, attribute: Any, value: Any) -> None:
+    """What the signer says of this setting alone: its constructor would end at the first that is wrong."""
+    try:
+        HmacSigner(**{"key": _ANY_KEY, "header": "X", attribute.name: value})
+    except InvalidFieldError as error:
+        raise ValueError(error.problem) from None
 
 
 def _key(text: _Key, check: Callable[[_Key], object]) -> _Key:
@@ -59,12 +70,12 @@ class HmacSettings:
 
     kind: str
     key: str = field(converter=_hmac_key)
-    header: str
-    algorithm: str = Algorithm.SHA256
-    encoding: str = Encoding.HEX
-    prefix: str = ""
-    signs: str = Signs.BODY
-    timestamp_header: str | None = None
+    header: str = field(validator=_hmac_setting)
+    algorithm: str = field(default=Algorithm.SHA256, validator=_hmac_setting)
+    encoding: str = field(default=Encoding.HEX, validator=_hmac_setting)
+    prefix: str = field(default="", validator=_hmac_setting)
+    signs: str = field(default=Signs.BODY, validator=_hmac_setting)
+    timestamp_header: str | None = field(default=None, validator=_hmac_setting)
 
     def signer(self) -> Signer:
         """The signer."""
@@ -79,7 +90,7 @@ class HmacSettings:
         )
 
 
-_KINDS: dict[object, type[StandardWebhooksSettings | HmacSettings]] = {
+_KINDS: dict[str, type[StandardWebhooksSettings | HmacSettings]] = {
     "standard-webhooks": StandardWebhooksSettings,
     "hmac": HmacSettings,
 }
@@ -87,11 +98,14 @@ _KINDS: dict[object, type[StandardWebhooksSettings | HmacSettings]] = {
 
 def signer_from(value: Any, converter: JsonConverter) -> Signer:
     """The signer that a table describes; ``converter`` structures its parts."""
-    kind = value.get("kind") if isinstance(value, Mapping) else None
-    settings = _KINDS.get(kind) if isinstance(kind, str) else None
-    if settings is None:
+    if not isinstance(value, Mapping) or "kind" not in value:
         raise TypeError(
             'must be a table such as {kind = "standard-webhooks", keys = ["env:NAME"]}, '
             'or {kind = "hmac", key = "env:NAME", header = "X-Signature"}'
         )
+    kind = value["kind"]
+    settings = _KINDS.get(kind) if isinstance(kind, str) else None
+    if settings is None:
+        # What stands there is not repeated: it may be the key.
+        raise InvalidFieldError("signer.kind", f"must be one of: {', '.join(_KINDS)}")
     return converter.structure(value, settings).signer()

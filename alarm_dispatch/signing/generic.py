@@ -23,6 +23,8 @@ from alarm_dispatch.signing.verifying import (
     HeadersLike,
     Verified,
     Window,
+    exact_bytes,
+    listed,
     one_header,
     refuse,
     utc_now,
@@ -88,7 +90,7 @@ class _Shape:
             return content
         if self.signs is Signs.TIMESTAMP_BODY:
             return b"%b.%b" % (timestamp.encode(), content)
-        return b"%b.%b.%b" % (delivery_id.encode(errors="replace"), timestamp.encode(), content)
+        return b"%b.%b.%b" % (exact_bytes(delivery_id), timestamp.encode(), content)
 
     def written(self, signature: bytes) -> str:
         text = signature.hex() if self.encoding is Encoding.HEX else base64.b64encode(signature).decode()
@@ -241,15 +243,15 @@ class HmacVerifier(KeyHolder):
 
         Raises :class:`~alarm_dispatch.errors.SignatureRefusedError` with one of the closed reasons.
         """
-        shape = self._shape
+        shape, pairs = self._shape, listed(headers)
         delivery_id, timestamp, at = None, "", None
         if shape.signs is Signs.ID_TIMESTAMP_BODY:
-            delivery_id = one_header(headers, self._id_header)
+            delivery_id = one_header(pairs, self._id_header)
             if "." in delivery_id:
                 refuse(SignatureRefusal.MALFORMED_HEADER, f"the header {self._id_header} has a full stop")
         if shape.signs is not Signs.BODY:
-            timestamp, at = self._window.time(headers, self._timestamp_header, self._now())
-        signature = shape.read(one_header(headers, shape.header))
+            timestamp, at = self._window.time(pairs, self._timestamp_header, self._now())
+        signature = shape.read(one_header(pairs, shape.header))
         if signature is None:
             told = f"the header {shape.header} holds no signature in {shape.encoding}"
             refuse(SignatureRefusal.NO_SUITABLE_SIGNATURE, told)

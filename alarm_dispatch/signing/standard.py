@@ -19,6 +19,8 @@ from alarm_dispatch.signing.verifying import (
     HeadersLike,
     Verified,
     Window,
+    exact_bytes,
+    listed,
     one_header,
     refuse,
     utc_now,
@@ -116,16 +118,17 @@ class StandardWebhooksVerifier(KeyHolder):
 
         Raises :class:`~alarm_dispatch.errors.SignatureRefusedError` with one of the closed reasons.
         """
-        delivery_id = one_header(headers, _ID)
-        timestamp, at = self._window.time(headers, _TIMESTAMP, self._now())
-        given = list(_signatures(one_header(headers, _SIGNATURE)))
+        pairs = listed(headers)
+        delivery_id = one_header(pairs, _ID)
+        timestamp, at = self._window.time(pairs, _TIMESTAMP, self._now())
+        given = list(_signatures(one_header(pairs, _SIGNATURE)))
         versions = {version for version, _ in self._verifying}
         if not any(version in versions for version, _ in given):
             told = f"the header {_SIGNATURE} has none of the kinds that the keys are for"
             refuse(SignatureRefusal.NO_SUITABLE_SIGNATURE, told)
         if "." in delivery_id:
             refuse(SignatureRefusal.MALFORMED_HEADER, f"the header {_ID} has a full stop")
-        message = b"%b.%b.%b" % (delivery_id.encode(errors="replace"), timestamp.encode(), content)
+        message = b"%b.%b.%b" % (exact_bytes(delivery_id), timestamp.encode(), content)
         # All are compared, so that the time tells nothing of which key it was.
         matches = [
             verify(signature, message)

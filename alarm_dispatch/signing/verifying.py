@@ -14,7 +14,17 @@ from alarm_dispatch.errors import InvalidFieldError, SignatureRefusedError
 from alarm_dispatch.request_headers import unix_seconds
 from alarm_dispatch.signing.reasons import SignatureRefusal
 
-__all__ = ["DEFAULT_TOLERANCE", "HeadersLike", "Verified", "Window", "one_header", "refuse", "utc_now"]
+__all__ = [
+    "DEFAULT_TOLERANCE",
+    "HeadersLike",
+    "Verified",
+    "Window",
+    "exact_bytes",
+    "listed",
+    "one_header",
+    "refuse",
+    "utc_now",
+]
 
 DEFAULT_TOLERANCE = 300.0
 """Seconds that the clocks and the way may take, in both directions: what the reference packages allow."""
@@ -50,19 +60,29 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def exact_bytes(text: str) -> bytes:
+    """The text's bytes, other ones for each other text: servers hand on bytes beyond UTF-8 as surrogates."""
+    return text.encode(errors="surrogatepass")
+
+
 def refuse(reason: SignatureRefusal, told: str) -> NoReturn:
     """Raise :class:`~alarm_dispatch.errors.SignatureRefusedError`."""
     raise SignatureRefusedError(reason, told)
 
 
-def one_header(headers: HeadersLike, name: str) -> str:
+def listed(headers: HeadersLike) -> list[Any]:
+    """The headers' pairs, to be gone through more than once: a generator's are there but once."""
+    given: Any = headers
+    return list(given.items() if hasattr(given, "items") else given)
+
+
+def one_header(headers: Iterable[Any], name: str) -> str:
     """The value of a header that must be there once; names count in any case.
 
     What servers hand over differs, so whatever is no pair of texts or bytes is passed over.
     """
-    given: Any = headers
     wanted, found = name.lower(), []
-    for pair in given.items() if hasattr(given, "items") else given:
+    for pair in headers:
         if isinstance(pair, tuple | list) and len(pair) == _PAIR:
             key, value = map(_text, pair)
             if key is not None and key.lower() == wanted and value is not None:
@@ -90,7 +110,7 @@ class Window:
             raise InvalidFieldError(field, f"must be more than 0 seconds, not {tolerance!r}")
         self._seconds = tolerance
 
-    def time(self, headers: HeadersLike, name: str, now: datetime) -> tuple[str, datetime]:
+    def time(self, headers: Iterable[Any], name: str, now: datetime) -> tuple[str, datetime]:
         """The header's text and its time, when it is in the window."""
         text = one_header(headers, name)
         if not _SECONDS.fullmatch(text):

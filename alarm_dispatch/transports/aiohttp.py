@@ -105,15 +105,14 @@ class _GatedConnector(aiohttp.TCPConnector):
     """Connects by one policy, whose connections and addresses it keeps; to a proxy it connects anywhere."""
 
     def __init__(self, policy: EgressPolicy, *, proxied: bool) -> None:
-        gate = Gate(policy)
+        gate = Gate(EgressPolicy.anything() if proxied else policy)
         super().__init__(
             limit=0,  # the dispatcher limits the requests in flight
             keepalive_timeout=_KEEPALIVE,
             ttl_dns_cache=_ADDRESS_KEPT,
-            # The system's, whatever else is installed.
-            resolver=aiohttp.ThreadedResolver() if proxied else _GatedResolver(gate),
+            resolver=_GatedResolver(gate),
             # aiohttp asks no resolver for an address that stands in the URL.
-            socket_factory=None if proxied else gate.socket,
+            socket_factory=gate.socket,
         )
         made: Any = functools.partial(_Protocol, asyncio.get_running_loop())
         self._factory = made  # aiohttp has no public way

@@ -34,8 +34,11 @@ async def first_connected(
             if waiting:
                 tried.append(asyncio.create_task(connect(waiting.popleft())))
             won = await _first_of(tried, STAGGER if waiting else None)
-    finally:
-        await _close_losers([task for task in tried if task is not won], close)
+        await _close_all([task for task in tried if task is not won], close)
+    except BaseException:
+        # The winner as well: nobody will get it.
+        await _close_all(tried, close)
+        raise
     return (won or tried[0]).result()
 
 
@@ -46,7 +49,7 @@ async def _first_of(tried: list[asyncio.Task[_C]], patience: float | None) -> as
     return next((task for task in done if not task.cancelled() and task.exception() is None), None)
 
 
-async def _close_losers(tasks: list[asyncio.Task[_C]], close: Callable[[_C], Awaitable[object]]) -> None:
+async def _close_all(tasks: list[asyncio.Task[_C]], close: Callable[[_C], Awaitable[object]]) -> None:
     for task in tasks:
         task.cancel()
     for ended in await asyncio.gather(*tasks, return_exceptions=True):

@@ -23,6 +23,8 @@ class FunctionTransport:
     errors of the ``requests`` library are) means that the outcome is unknown.  A call that outlives its
     deadline is left alone in its thread and its reply is dropped, so give the function a timeout too: a
     process does not end before its threads do.
+
+    Nothing checks the addresses that the function connects to; it asks ``request.egress.check_address``.
     """
 
     keeps_deadline = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import ipaddress
 import itertools
@@ -14,6 +13,7 @@ from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.errors import EgressRefusedError
 from alarm_dispatch.exchange import Request
 from alarm_dispatch.redaction import redact_url
+from alarm_dispatch.transports.lookups import look_up
 
 __all__ = ["AddressRefusedError", "Gate", "check_own_client", "check_proxied", "refuse"]
 
@@ -50,7 +50,7 @@ class Gate:
         turns (RFC 8305, section 4).  Raises :class:`AddressRefusedError`, and ``socket.gaierror`` when there
         is no address.
         """
-        found = [host] if _is_address(host) else await _look_up(host, port)
+        found = [host] if _is_address(host) else await _found(host, port)
         for address in found:
             self.check(address)
         return _interleaved(found)[:_MOST_TRIED]
@@ -107,17 +107,13 @@ def _is_address(host: str) -> bool:
     return True
 
 
-async def _look_up(host: str, port: int) -> list[str]:
-    # Not the loop's getaddrinfo: uvloop's has four threads of its own, which receivers whose lookup hangs
-    # would soon fill, where the executor's are many.
-    answer = await asyncio.get_running_loop().run_in_executor(
-        None, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    )
-    found = (_with_scope(where) for family, _, _, _, where in answer if family in _FAMILIES)
-    addresses = list(dict.fromkeys(found))
-    if not addresses:
+async def _found(host: str, port: int) -> list[str]:
+    answer = await look_up(host, port)
+    addresses = (_with_scope(where) for family, _, _, _, where in answer if family in _FAMILIES)
+    found = list(dict.fromkeys(addresses))
+    if not found:
         raise socket.gaierror(socket.EAI_NONAME, "No address associated with hostname")
-    return addresses
+    return found
 
 
 def _with_scope(where: tuple[Any, ...]) -> str:

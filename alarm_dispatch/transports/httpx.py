@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import ssl
@@ -55,6 +56,10 @@ _BEFORE_SENDING = (
     httpx.InvalidURL,
 )
 _FOREIGN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError)
+
+# Reading a URL takes httpx a twentieth of a request's time; a receiver's is always the same.
+_MAX_URLS = 4096
+_url = functools.lru_cache(_MAX_URLS)(httpx.URL)
 
 
 class _Body(httpx.AsyncByteStream):
@@ -139,7 +144,7 @@ class HttpxTransport:
         self._headers = general_headers("HttpxTransport", headers, auth)
         self.secrets = secret_texts(self._headers, proxy)
         self._max_reply_bytes = checked_cap("HttpxTransport", max_reply_bytes)
-        self._pools: LanePools[tuple[str, EgressPolicy], _Carrier] = LanePools(
+        self._pools: LanePools[tuple[str, EgressPolicy, bool], _Carrier] = LanePools(
             self._new_carrier,
             _Carrier.aclose,
             room=_STREAMS_PER_POOL if http2 else _CONNECTIONS_PER_POOL,
@@ -178,8 +183,9 @@ class HttpxTransport:
             check_proxied(request)
             _check_brackets(request)
         headers = list(complete(request.headers, self._headers))
-        async with self._pools.pool((request.lane, request.egress)) as carrier:
-            outgoing = httpx.Request(request.method, request.url, content=request.content, headers=headers)
+        url = _url(request.url)
+        async with self._pools.pool((request.lane, request.egress, url.scheme == "https")) as carrier:
+            outgoing = httpx.Request(request.method, url, content=request.content, headers=headers)
             outgoing.stream = body
             return await self._read(await carrier.handle_async_request(outgoing), progress)
 
@@ -198,11 +204,11 @@ class HttpxTransport:
             await response.aclose()
         return _reply(response, b"".join(parts))
 
-    def _new_carrier(self, key: tuple[str, EgressPolicy]) -> _Carrier:
-        if self._tls is None:
-            # One context for all pools: each of its own would cost 0.8 MB and 20 ms.
+    def _new_carrier(self, key: tuple[str, EgressPolicy, bool]) -> _Carrier:
+        _, policy, secure = key
+        if self._tls is None and (secure or (self._proxy and self._proxy[0].startswith("https:"))):
+            # One context for all pools: each of its own would cost 0.8 MB, and 20 ms for everybody.
             self._tls = make_tls()
-        _, policy = key
         return _Carrier(
             new_pool(
                 Gate(policy),

@@ -72,8 +72,8 @@ def in_plain_words(error: BaseException) -> str:
             return f"name lookup failed: {cause.strerror}"
         if isinstance(cause, OSError) and cause.errno is not None:
             found = os.strerror(cause.errno).lower()
+        elif isinstance(cause, ConnectionResetError) and not str(cause):
+            # asyncio's own, for who hangs up during the TLS handshake.
+            found = "the connection was closed"
         cause = cause.__cause__ or cause.__context__
-    if not found and isinstance(error, ConnectionResetError) and not str(error):
-        # asyncio's own, for who hangs up during the TLS handshake.
-        return "the connection was closed"
     return found or str(error) or type(error).__name__

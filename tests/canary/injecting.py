@@ -51,8 +51,8 @@ def _goes_over_the_network(transport: object) -> bool:
 def _out_of_requests() -> None:
     request_of = Job.request
 
-    def request(self: Job, number: int) -> Request:
-        made = request_of(self, number)
+    def request(self: Job, *of_attempt: Any) -> Request:
+        made = request_of(self, *of_attempt)
         if _goes_over_the_network(self.transport):
             return made
         return attrs.evolve(

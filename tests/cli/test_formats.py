@@ -51,6 +51,8 @@ def test_the_table():
     assert "aliyun documented 5s 4 attempts, waits 5s, 10s, 20s status is 200" in lines
     assert "observed same same status is 2xx" in lines
     assert "aliyun application/x-www-form-urlencoded; charset=UTF-8" in lines
+    assert "wecom 20/60 4096 bytes of UTF-8 in markdown.content" in lines
+    assert "wecom 5s 3 attempts, waits 5s, 10s status is 200 and errcode is 0" in lines
     assert "status is 200 and retCode is 0 and sessionId is the one that was sent" in result.stdout
 
 
@@ -63,11 +65,15 @@ def test_json():
     """The same as one JSON document."""
     told = {entry["name"]: entry for entry in json.loads(run("formats", "--json").stdout)}
 
+    assert told["feishu"]["rate"] == "5/3"
+    assert told["feishu"]["limits"] == ["20000 bytes of body"]
     assert set(told) >= {"aliyun", "blueking", "tencent", "tencent_legacy"}
     assert told["aliyun"] == {
         "name": "aliyun",
         "content_type": "application/x-www-form-urlencoded; charset=UTF-8",
         "problem": None,
+        "rate": None,
+        "limits": [],
         "rules": [
             {
                 "dialect": dialect,
@@ -91,6 +97,7 @@ def test_foreign_formats(foreign_formats):
     assert "plain 1.5s 3 attempts, waits 5s, 10s status is 2xx" in lines
     assert "broken ModuleNotFoundError: No module named 'no_such_package'" in lines
     assert "plain text/plain" in lines
+    assert "limits of a message" not in result.stdout
 
 
 def test_foreign_formats_as_json(foreign_formats):

@@ -117,7 +117,7 @@ def test_a_transport_that_swallows_its_cancellation_holds_nobody(virtual_clock, 
     report = virtual_clock.run(main())
 
     assert isinstance(report.deliveries[0].error, DispatcherClosedError)
-    assert "ignored its cancellation" in caplog.text
+    assert "transport Stubborn ignored its cancellation" in caplog.text
     assert [event for event in told if isinstance(event, Delivery)] == list(report.deliveries)
 
 

@@ -166,7 +166,7 @@ def test_what_is_no_policy(given):
 
     with pytest.raises(InvalidFieldError, match=f"^egress: must be an EgressPolicy, not {kind}$"):
         Dispatcher(egress=given)
-    with pytest.raises(InvalidFieldError, match=f"^Callback.egress: must be a EgressPolicy, not {kind}$"):
+    with pytest.raises(InvalidFieldError, match=f"^Callback.egress: must be an EgressPolicy, not {kind}$"):
         Callback(URL, format="tencent", egress=given)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import functools
 import json
 import logging
 import pickle
@@ -102,6 +104,36 @@ def test_nobody_is_told(answer, confirmation, virtual_clock, caplog):
     assert MARK not in _everything(report, told) + caplog.text
 
 
+class _NoAnswerError(Exception):
+    """As a client library's: it holds the request."""
+
+    def __init__(self, text: str, request: Request) -> None:
+        super().__init__(text)
+        self.request = request
+
+    def __reduce__(self) -> Any:
+        return type(self), (str(self), self.request)
+
+
+def _holding(request: Request) -> Reply:
+    raise _NoAnswerError("no answer", request)
+
+
+def _bare_word(request: Request) -> Reply:
+    raise ValueError(dict(request.headers)["Authorization"].removeprefix("Basic "))
+
+
+@pytest.mark.parametrize("answer", [_holding, _bare_word])
+def test_what_a_transport_raises(answer, virtual_clock, caplog):
+    """What its error holds besides its text, and the word of Basic without its scheme."""
+    report = dispatch(virtual_clock, _Answering(answer), METRIC_ALARM, group(URL, headers=HEADERS))
+
+    seen = _everything(report, []) + caplog.text
+    assert MARK not in seen
+    assert base64.b64encode(f"{MARK}-user:{MARK}-pass".encode()).decode() not in seen
+    assert pickle.loads(pickle.dumps(report)).deliveries[0].outcome.startswith("ForeignError: ")
+
+
 class _Quoting:
     """A format that raises with what it was given."""
 
@@ -147,6 +179,20 @@ def test_a_hook_that_raises_with_the_url(virtual_clock, memory_receiver, caplog)
     assert MARK not in caplog.text
 
 
+def test_a_hook_is_told_by_its_kind(virtual_clock, memory_receiver, caplog):
+    """Its repr shows what it was made of."""
+
+    def post(url: str, event: Any) -> None:
+        raise ValueError("broken")
+
+    hooks = [functools.partial(post, MARK), lambda event: post(MARK, event)]
+    dispatch(virtual_clock, memory_receiver(200).transport, METRIC_ALARM, group(), hooks=hooks)
+
+    assert "hook partial raised on Attempt" in caplog.text
+    assert ".<lambda> raised on Delivery" in caplog.text
+    assert MARK not in caplog.text
+
+
 @pytest.mark.parametrize("kind", [Attempt, Delivery])
 def test_a_hook_that_raises_with_what_it_knows_otherwise(virtual_clock, memory_receiver, caplog, kind):
     """An attempt names its callback only, and the log shows nothing of that all the same."""
@@ -169,9 +215,12 @@ def test_a_transport_that_cannot_be_closed_with_its_secret(virtual_clock, caplog
         async def aclose(self) -> None:
             raise ValueError(f"{MARK}-token")
 
+        def __repr__(self) -> str:
+            return f"Closing({self.secrets})"
+
     dispatch(virtual_clock, Closing(lambda request: Reply(status_code=200)), METRIC_ALARM, group())
 
-    assert "could not be closed" in caplog.text
+    assert "Closing could not be closed" in caplog.text
     assert MARK not in caplog.text
 
 

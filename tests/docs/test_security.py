@@ -52,12 +52,3 @@ def test_a_threat_is_covered(row):
     assert len(found) == len(set(found))
     for path, name in found:
         assert name in names_in(path), f"{path}::{name}"
-
-
-def test_every_link_leads_somewhere():
-    """To a file of the repository."""
-    links = re.findall(r"\]\(([^)#]+)", _TEXT)
-
-    assert links
-    for link in links:
-        assert (PAGE.parent / link).is_file(), link

@@ -28,6 +28,7 @@ from alarm_dispatch.egress.registry import REGISTRY, Kind
 from alarm_dispatch.errors import EgressRefusedError
 from alarm_dispatch.exchange import Verdict
 from alarm_dispatch.formats import aliyun, apprise, blueking, tencent, tencent_legacy
+from alarm_dispatch.formats.abilities import limits_of, rate_of
 from alarm_dispatch.formats.tencent.dimensions.shape import KEY
 from alarm_dispatch.limits import DEFAULT_MAX_RETRY_AFTER
 from alarm_dispatch.loading.groups import _HttpxSettings
@@ -208,7 +209,7 @@ def test_the_delivery_rules():
 
     expected = []
     for name in formats.names():
-        has_dialects = hasattr(formats.get(name), "dialect")
+        has_dialects = "dialect" in {field.name for field in attrs.fields(type(formats.get(name)))}
         for dialect in formats.Dialect if has_dialects else ("—",):
             rules = formats.get(name, **({"dialect": dialect} if has_dialects else {})).rules
             expected.append(
@@ -221,6 +222,18 @@ def test_the_delivery_rules():
                     rules.confirmation.text,
                 ]
             )
+    assert told == expected
+
+
+def test_the_limits_and_rates():
+    """Each format that has any, as it is made without options."""
+    told = {row[0].strip("`"): (row[1], row[2]) for row in rows("delivery-rules.md", "Rates and limits")}
+
+    expected = {}
+    for name in formats.names():
+        rate, limits = rate_of(formats.get(name)), limits_of(formats.get(name))
+        if rate is not None or limits:
+            expected[name] = ("" if rate is None else str(rate), "; ".join(limits))
     assert told == expected
 
 
@@ -267,7 +280,7 @@ def test_every_column_of_an_outbox_has_its_row(tmp_path):
         for table in tables:
             columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
             assert names("outbox.md", table) == columns
-    assert len(tables) == 5
+    assert len(tables) == 6
 
 
 def test_how_long_an_outbox_keeps():

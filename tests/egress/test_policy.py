@@ -234,7 +234,7 @@ def test_what_is_no_rule(rules, told):
 
 @pytest.mark.parametrize("preset", [EgressPolicy.internal, EgressPolicy.public_only, EgressPolicy.anything])
 @pytest.mark.parametrize("name", ["allow_hosts", "allow_networks", "allow_ports"])
-@pytest.mark.parametrize("empty", [[], (), frozenset()])
+@pytest.mark.parametrize("empty", [[], (), frozenset(), iter([])])
 def test_a_list_that_allows_nothing_is_refused(preset, name, empty):
     """One that was computed from an empty table would otherwise allow everything."""
     with pytest.raises(InvalidFieldError, match=f"EgressPolicy.{name}: is empty, which would allow nothing"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import traceback
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -249,6 +250,26 @@ def test_a_store_that_raises_anything_is_told_as_an_outbox_error(virtual_clock, 
             disk.faults = {"leave": ZeroDivisionError("x"), "close": ZeroDivisionError("x")}
 
     virtual_clock.run(main())
+
+
+def test_a_stores_error_shows_no_password(virtual_clock, memory_receiver):
+    """A database's quotes the URL by which it is reached."""
+    disk = Disk(MemoryOutbox())
+
+    async def main() -> str:
+        async with AsyncDispatcher(
+            transport=memory_receiver(200).transport, clock=virtual_clock, outbox=disk
+        ) as dispatcher:
+            disk.faults = {"enqueue": ValueError("cannot reach postgresql://u:5ecret@db/alarms")}
+            with pytest.raises(OutboxError) as caught:
+                await dispatcher.submit(numbered(1), to())
+            disk.faults = {}
+            return "".join(traceback.format_exception(caught.value))
+
+    told = virtual_clock.run(main())
+
+    assert "the outbox raised ValueError: cannot reach postgresql://db/alarms" in told
+    assert "5ecret" not in told
 
 
 def test_what_others_send_is_asked_for_again(virtual_clock, memory_receiver):

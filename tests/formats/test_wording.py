@@ -59,7 +59,7 @@ def told(alarm: Alarm, language: Language = Language.ENGLISH, zone: tzinfo = UTC
             "[Fatal] Resolved: 内存使用率 — web-1",
             "[致命] 告警恢复：内存使用率 — web-1",
         ),
-        (attrs.evolve(BARE, state="no_data"), "No data: ping", "无数据：ping"),
+        (attrs.evolve(BARE, state="no_data"), "No data: ping", "告警无数据：ping"),
         (attrs.evolve(BARE, state="closed", level="info"), "[Info] Closed: ping", "[提醒] 告警关闭：ping"),
         (
             attrs.evolve(BARE, level="warning", target=Target(dimensions={"ip": "10.0.0.1", "port": 443})),

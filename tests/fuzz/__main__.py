@@ -7,6 +7,7 @@ New inputs that reach something new go to a directory of their own, not to the c
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import subprocess
 import sys
 import tempfile
@@ -58,10 +59,17 @@ def main() -> int:
     if given.child:
         fuzz(given.child, given.seconds, str(given.keep))
         return 0
+    unknown = [name for name in given.targets if name not in NAMES]
+    if unknown:
+        parser.error(f"unknown targets: {', '.join(unknown)}; there are: {', '.join(NAMES)}")
     if given.replay:
         for name in given.targets:
             print(f"{name}: {replay(name)} inputs")
         return 0
+    if importlib.util.find_spec("atheris") is None:
+        parser.error(
+            "atheris is not installed: it comes with the extra fuzz, on Linux; --replay does without"
+        )
     failed = []
     with tempfile.TemporaryDirectory() as scratch:
         for name in given.targets:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from .__main__ import CORPUS, NAMES
+from .__main__ import CORPUS, NAMES, main
 
 pytest.importorskip("aiohttp", reason="the extra fast is not installed")
 
@@ -39,3 +39,25 @@ def test_the_command_replays_without_the_fuzzer():
     )
 
     assert done.stdout == f"confirmation: {len(list((CORPUS / 'confirmation').iterdir()))} inputs\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nope", "reply"], "unknown targets: nope; there are: reply, confirmation, configuration"),
+        (
+            ["reply"],
+            "atheris is not installed: it comes with the extra fuzz, on Linux; --replay does without",
+        ),
+    ],
+)
+def test_the_command_says_why_it_cannot_fuzz(words, told, monkeypatch, capsys):
+    """In one line, before a process is started."""
+    monkeypatch.setitem(sys.modules, "atheris", None)
+    monkeypatch.setattr(sys, "argv", ["fuzz", *words])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err

@@ -73,7 +73,7 @@ def test_an_alarm_out_of_a_toml_file(tmp_path: Path) -> None:
         [condition]
         kind = "event"
         name = "ping"
-        repeat = {mode = "continuous", period = 60}
+        repeat = {mode = "continuousAlarm", period = 60, daily_after = 86400}
         [target]
         dimensions = {ip = "10.0.0.1"}
         """,
@@ -84,7 +84,7 @@ def test_an_alarm_out_of_a_toml_file(tmp_path: Path) -> None:
 
     assert loaded == attrs.evolve(
         _LEAST,
-        condition=EventCondition(name="ping", repeat=Repeat("continuous", 60)),
+        condition=EventCondition(name="ping", repeat=Repeat("continuous", 60, daily_after=86_400)),
         target=Target(dimensions={"ip": "10.0.0.1"}),
         state="resolved",
         ended_at=datetime(2026, 1, 31, 9, tzinfo=UTC),
@@ -136,7 +136,7 @@ def test_numbers_keep_their_type() -> None:
 
 
 _TIME = 'must be a time in ISO 8601 with an offset, such as "2026-01-31T08:00:00+08:00"'
-_NAIVE = "is a naive datetime (2026-01-31T00:00:00); give it a zone, for example tzinfo=UTC"
+_NAIVE = "is a naive datetime (2026-01-31T00:00:00); give it a zone: tzinfo=UTC in code, +08:00 in text"
 _RECORD: dict[str, Any] = {
     "id": 1,
     "anomalies": [],

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from alarm_dispatch import AlarmGroup, Callback, RetrySchedule, load_groups
 from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.errors import ConfigurationError
-from alarm_dispatch.formats import blueking, tencent
+from alarm_dispatch.formats import blueking, dingtalk, feishu, tencent, wecom
 from alarm_dispatch.limits import Circuit, Rate
 from alarm_dispatch.transports.auth import BasicAuth, BearerAuth
 from alarm_dispatch.transports.httpx import DEFAULT_MAX_REPLY_BYTES, HttpxTransport
@@ -76,14 +76,21 @@ def test_groups_out_of_a_json_file(tmp_path: Path) -> None:
         ("internal", EgressPolicy.internal()),
         ("public_only", EgressPolicy.public_only()),
         ("anything", EgressPolicy.anything()),
-        ({}, EgressPolicy.internal()),
+        ({"preset": "internal"}, EgressPolicy.internal()),
         ({"preset": "public_only", "https_only": True}, EgressPolicy.public_only(https_only=True)),
         (
-            MappingProxyType({"deny_networks": ("10.0.0.0/8",), "allow_ports": [443, "8000-8099"]}),
+            MappingProxyType(
+                {
+                    "preset": "internal",
+                    "deny_networks": ("10.0.0.0/8",),
+                    "allow_ports": [443, "8000-8099"],
+                }
+            ),
             EgressPolicy.internal(deny_networks=["10.0.0.0/8"], allow_ports=[443, "8000-8099"]),
         ),
         (
             {
+                "preset": "internal",
                 "allow_hosts": [".example.com"],
                 "deny_hosts": ["a.example.com"],
                 "allow_networks": ["10.0.0.0/8"],
@@ -300,7 +307,11 @@ def test_a_transport_loads_its_files(tmp_path: Path) -> None:
         }
 
 
+_AUTH = "must have either a user and a password, or a token"
 _EGRESS = 'must be the name of a preset, or a table such as {preset = "internal", https_only = true}'
+_NO_PRESET = (
+    "has no preset, and does not add to the dispatcher's; allowed are: internal, public_only, anything"
+)
 _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", dialect = "observed"}'
 
 
@@ -321,12 +332,28 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
             {"format.dialect": "is 'x'; allowed are: documented, observed"},
         ),
         ({"format": {"name": "tencent", "color": 1}}, {"format.color": None}),
+        (
+            {"format": {"name": "dingtalk", "secret": "env:NO_ROBOT"}},
+            {"format.secret": "the environment variable NO_ROBOT is not set"},
+        ),
+        ({"format": {"name": "dingtalk", "secret": 5}}, {"format.secret": "must be text, not int"}),
+        (
+            {"format": {"name": "wecom", "mentions": {"users": ["a", 5]}}},
+            {"format.mentions.users[1]": "must be text, not int"},
+        ),
+        (
+            {"format": {"name": "dingtalk", "mentions": {"everybody": "yes"}}},
+            {"format.mentions.everybody": "must be a bool, not str"},
+        ),
+        ({"format": {"name": "feishu", "language": "env:HOME"}}, {"format.language": None}),
         ({"egress": "public"}, {"egress": "is 'public'; allowed are: internal, public_only, anything"}),
         ({"egress": 5}, {"egress": _EGRESS}),
+        ({"egress": {}}, {"egress": _NO_PRESET}),
+        ({"egress": {"https_only": True}}, {"egress": _NO_PRESET}),
         (
             {"egress": {"preset": "public_only", "allow_hosts": []}},
             {
-                "egress": "allow_hosts is empty, which would allow nothing; "
+                "egress.allow_hosts": "is empty, which would allow nothing; "
                 "leave it out to allow what the preset does"
             },
         ),
@@ -410,9 +437,11 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
         ),
         ({"transport": {"auth": "x"}}, {"transport.auth": "must be a mapping, not text"}),
         (
-            {"transport": {"auth": {"token": "", "user": "x"}}},
-            {"transport.auth.token": "must not be empty", "transport.auth.user": None},
+            {"transport": {"auth": {"token": "", "name": "x"}}},
+            {"transport.auth.token": "must not be empty", "transport.auth.name": None},
         ),
+        ({"transport": {"auth": {"token": "t", "user": "x"}}}, {"transport.auth": _AUTH}),
+        ({"transport": {"auth": {"token": "t", "password": "x"}}}, {"transport.auth": _AUTH}),
         (
             {"transport": {"auth": {"user": "a:b", "password": "c"}}},
             {"transport.auth.user": "has a colon, which separates user and password"},
@@ -591,6 +620,7 @@ def test_a_source_without_a_group_is_an_error(source: Any) -> None:
     [
         ("rate", "20/60", Rate(20, 60)),
         ("rate", 4, Rate(1, 0.25)),
+        ("rate", False, False),
         ("circuit", True, True),
         ("circuit", {"failures": 3, "pause": 10}, Circuit(failures=3, pause=10)),
         ("supersede", True, True),
@@ -609,6 +639,7 @@ def test_what_spares_a_receiver(key: str, value: Any, loaded: object) -> None:
     [
         ("rate", "fast", r"\$\.callbacks\[0\]\.rate: is no rate: 'fast'"),
         ("rate", 0, r"\$\.callbacks\[0\]\.rate: is no rate: 0"),
+        ("rate", True, r"\$\.callbacks\[0\]\.rate: is no rate: True"),
         ("circuit", {"failures": 0}, r"\$\.callbacks\[0\]\.circuit\.failures: must be at least 1"),
         ("circuit", 3, r"\$\.callbacks\[0\]\.circuit: must be a mapping"),
         ("max_age", -1, r"\$\.callbacks\[0\]\.max_age: must be more than 0"),
@@ -618,6 +649,16 @@ def test_what_spares_no_receiver(key: str, value: Any, problem: str) -> None:
     """An error that names the path and what is allowed."""
     with pytest.raises(ConfigurationError, match=problem):
         load_groups({"name": "oncall", "callbacks": [{**CALLBACK, key: value}]})
+
+
+def test_a_window_is_the_groups() -> None:
+    """In seconds, and the error names its path."""
+    loaded = load_groups({"name": "oncall", "callbacks": [CALLBACK], "window": 30})
+
+    assert loaded["oncall"].window == 30
+    assert problems(load_groups, [{**GROUP, "window": 0}]) == {
+        "$[0].window": "must be more than 0 seconds, not 0"
+    }
 
 
 def test_a_fallback_is_one_of_the_groups() -> None:
@@ -648,3 +689,44 @@ def test_a_fallback_that_nobody_would_get() -> None:
         "$[1].callbacks[0].fallback": "is its own group, which had the alarm already",
         "$[2].callbacks[0].fallback": "must be text, not an integer",
     }
+
+
+def test_a_robot_is_written_with_its_secret_elsewhere(monkeypatch, tmp_path):
+    """``env:`` and ``file:`` stand for secrets in a format's options, and what is no text stays as it is."""
+    monkeypatch.setenv("ROBOT", "SEC1")
+    (tmp_path / "key").write_text("SEC2\n")
+    source = tmp_path / "groups.toml"
+    source.write_text(
+        f"""
+        name = "oncall"
+
+        [[callbacks]]
+        url = "https://oapi.dingtalk.com/robot/send?access_token=t"
+        [callbacks.format]
+        name = "dingtalk"
+        secret = "env:ROBOT"
+        mentions = {{mobiles = ["138"], everybody = true}}
+
+        [[callbacks]]
+        url = "https://open.feishu.cn/open-apis/bot/v2/hook/t"
+        format = {{name = "feishu", kind = "text", secret = "file:{(tmp_path / "key").as_posix()}"}}
+
+        [[callbacks]]
+        url = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=k"
+        [callbacks.format]
+        name = "wecom"
+        language = "en"
+        zone = "+01:00"
+        template = "{{headline}}"
+        mentions = ["wang"]
+        """
+    )
+
+    ding, lark, wechat = load_groups(source)["oncall"].callbacks
+
+    assert ding.format == dingtalk.Format(secret="SEC1", mentions={"mobiles": ["138"], "everybody": True})
+    assert lark.format == feishu.Format(secret="SEC2", kind="text")
+    assert wechat.format == wecom.Format(
+        language="en", zone="+01:00", template="{headline}", mentions=["wang"]
+    )
+    assert "SEC1" in ding.secrets

@@ -73,8 +73,9 @@ def test_no_signer():
     [
         ("standard-webhooks", {"": _TABLE}),
         ({}, {"": _TABLE}),
-        ({"kind": "hunter"}, {"": _TABLE}),
-        ({"kind": ["hmac"]}, {"": _TABLE}),
+        ({"keys": [SHARED]}, {"": _TABLE}),
+        ({"kind": "hunter2"}, {".kind": "must be one of: standard-webhooks, hmac"}),
+        ({"kind": ["hmac"]}, {".kind": "must be one of: standard-webhooks, hmac"}),
         ({"kind": "standard-webhooks"}, {".keys": "is missing"}),
         ({"kind": "standard-webhooks", "keys": SHARED}, {".keys": "must be a list, not text"}),
         (
@@ -108,8 +109,34 @@ def test_no_signer():
             {"kind": "hmac", "key": _RAW, "header": "X-Sig", "algorithm": "md5"},
             {".algorithm": "is 'md5'; allowed are: sha256, sha384, sha512, sha1"},
         ),
+        (
+            {
+                "kind": "hmac",
+                "key": "hunter2",
+                "header": "X Sig",
+                "algorithm": "md5",
+                "encoding": "b64",
+                "prefix": "a\n",
+                "signs": "all",
+                "timestamp_header": "Host",
+            },
+            {
+                ".key": "has 7 bytes; a key has 16 to 4096",
+                ".header": "'X Sig' is no header name; allowed are letters, digits and !#$%&'*+-.^_`|~",
+                ".algorithm": "is 'md5'; allowed are: sha256, sha384, sha512, sha1",
+                ".encoding": "is 'b64'; allowed are: hex, base64",
+                ".prefix": "has a line break, a control character or a character outside of ASCII; "
+                "none is allowed",
+                ".signs": "is 'all'; allowed are: body, {timestamp}.{body}, {id}.{timestamp}.{body}",
+                ".timestamp_header": "cannot be set: the transport writes it from the URL",
+            },
+        ),
+        (
+            {"kind": "hmac", "key": _RAW, "header": "X-Sig", "timestamp_header": "x-sig"},
+            {".timestamp_header": "is the header of the signature"},
+        ),
     ],
-    ids=range(12),
+    ids=range(15),
 )
 def test_what_is_wrong_with_a_signer(signer, expected):
     """Told with its place, and without the key."""
@@ -124,5 +151,7 @@ def test_a_header_of_the_signers():
     signer = {"kind": "standard-webhooks", "keys": [SHARED]}
 
     assert problems(load_groups, group(signer=signer, headers={"webhook-id": "1"})) == {
-        "$.callbacks[0].headers['webhook-id']": "cannot be set: the StandardWebhooks writes it"
+        "$.callbacks[0].headers['webhook-id']": (
+            "cannot be set: the callback's signer (StandardWebhooks) writes it"
+        )
     }

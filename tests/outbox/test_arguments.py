@@ -158,8 +158,8 @@ def test_what_a_list_gave_is_not_what_replay_takes(dead):
     ("wrong", "told"),
     [
         ({"connection": "alarms.db"}, "put.connection: must be an sqlite3.Connection, not str"),
-        ({"alarm": GROUP}, "put.alarm: must be a Alarm, not AlarmGroup"),
-        ({"group": "oncall"}, "put.group: must be a AlarmGroup, not str"),
+        ({"alarm": GROUP}, "put.alarm: must be an Alarm, not AlarmGroup"),
+        ({"group": "oncall"}, "put.group: must be an AlarmGroup, not str"),
         ({"id": ""}, "put.id: must not be empty"),
         ({"id": 3}, "put.id: must be text, not int"),
         ({"now": NAIVE}, "put.now: is a naive datetime"),

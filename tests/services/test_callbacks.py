@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import pickle
 import sys
@@ -157,10 +158,12 @@ def test_what_is_shown_of_a_url(url: str, shown: str) -> None:
 
 
 def test_the_secrets_of_a_url() -> None:
-    """Each piece by itself, decoded as well, and all of them."""
+    """Each piece by itself, decoded as well, and all of them; user and password as HTTP sends them, too."""
     found = secrets_in(_URL)
+    sent = base64.b64encode(b"c4nary-user:c4nary-pass").decode()
 
     assert {*_PIECES, "c4nary-user:c4nary-pass", "x/c4nary-last", _URL.partition("://")[2]} <= {*found}
+    assert sent in found
 
 
 def test_the_parts_of_a_url() -> None:

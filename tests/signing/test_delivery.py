@@ -322,7 +322,7 @@ def test_a_callback_may_not_set_what_its_signer_writes(headers, signer, field, t
         Callback("https://user:pass@host/", format="tencent", headers=headers, signer=signer)
 
     assert caught.value.field == f"Callback.headers{field}"
-    assert caught.value.problem == f"cannot be set: the {told} writes it"
+    assert caught.value.problem == f"cannot be set: the callback's signer ({told}) writes it"
 
 
 @pytest.mark.parametrize(
@@ -383,3 +383,17 @@ def test_a_request_shows_no_signature():
     signature = dict(kept[0].headers)["webhook-signature"]
     assert signature.partition(",")[2] not in repr(kept[0])
     assert kept[0].changing == 3 + len(_SIGNED)
+
+
+@pytest.mark.parametrize("name", ["Host", "content-length", "Alarm-Dispatch-Id"])
+def test_a_signer_may_not_write_what_nobody_may_set(name):
+    """Told when the callback is made, where the signer names its headers."""
+
+    class Own:
+        header_names = ("X-Sig", name)
+
+        def sign(self, content, *, delivery_id, attempt, at):
+            raise AssertionError("nothing is sent in this test")
+
+    with pytest.raises(InvalidFieldError, match=rf"^Callback.signer: writes {name}, which cannot be set: "):
+        Callback("https://h.example/", format="tencent", signer=Own())

@@ -123,6 +123,20 @@ def test_the_window_is_open_on_both_sides(by_hmac: bool, seconds: float, reason:
     assert caught.value.reason == reason
 
 
+@pytest.mark.parametrize("by_hmac", [False, True])
+def test_another_id_has_another_signature(by_hmac: bool) -> None:
+    """Servers hand on bytes beyond UTF-8 as surrogates; with one in place of a ? it would be no repeat."""
+    id_header = "Alarm-Dispatch-Id" if by_hmac else "webhook-id"
+    signer: Any = HmacSigner(_HMAC_KEY, **_HMAC) if by_hmac else StandardWebhooks(SHARED)
+    verifier = _hmac() if by_hmac else _standard()
+    signed = dict(signer.sign(CONTENT, delivery_id="ab?", attempt=1, at=NOW))
+    headers = {**_HMAC_GOOD, **signed, id_header: "ab?"}
+
+    assert verifier.verify(CONTENT, headers).delivery_id == "ab?"
+    with pytest.raises(SignatureRefusedError, match=r"^wrong signature"):
+        verifier.verify(CONTENT, {**headers, id_header: "ab\udcff"})
+
+
 def test_the_window_is_as_wide_as_one_likes() -> None:
     """In seconds."""
     assert _standard(seconds=59, tolerance=60).verify(CONTENT, _GOOD)
@@ -185,10 +199,21 @@ def _message() -> email.message.Message:
         [list(pair) for pair in _GOOD.items()],
         [(name.encode(), value.encode()) for name, value in _GOOD.items()],
         {name.encode(): value.encode() for name, value in _GOOD.items()},
+        iter(_GOOD.items()),
         _message(),
         [*_GOOD.items(), ("odd",), 5, None, (None, None), ("a", "b", "c")],
     ],
-    ids=["mapping", "upper case", "pairs", "lists", "bytes", "bytes mapping", "http.server", "with junk"],
+    ids=[
+        "mapping",
+        "upper case",
+        "pairs",
+        "lists",
+        "bytes",
+        "bytes mapping",
+        "iterator",
+        "http.server",
+        "with junk",
+    ],
 )
 def test_headers_come_as_servers_have_them(headers: Any) -> None:
     """WSGI, ASGI, http.server and frameworks all differ."""

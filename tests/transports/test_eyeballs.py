@@ -92,3 +92,24 @@ def test_a_deadline_cuts_all_of_them_off():
         network.first(timeout=0.4)
 
     assert sorted(network.cancelled) == ["a", "b"]
+
+
+def test_the_winner_is_closed_when_nobody_waits_for_it_any_more():
+    """As when the deadline comes while the others are being let go."""
+    network = _Network({"a": 9, "b": 0})
+
+    async def connect(address: str) -> str:
+        try:
+            return await network.connect(address)
+        except asyncio.CancelledError:
+            await asyncio.sleep(5)
+            raise
+
+    async def main() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await first_connected(connect, network.close, network.seconds)
+
+    network.clock.run(main())
+
+    assert network.closed == ["b"]

@@ -461,8 +461,13 @@ def test_no_cookie_is_kept(http):
     assert b"cookie" not in heads[1].lower()
 
 
-def test_https_goes_through_a_tunnel(http, loopback_receiver, authority):
-    """The proxy sees where to, and its credentials, but neither the request nor the callback's headers."""
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_https_goes_through_a_tunnel(http, loopback_receiver, authority, scheme):
+    """The proxy sees where to, and its credentials, but neither the request nor the callback's headers.
+
+    The settings of TLS hold for the proxy, too.
+    """
+    tls = authority.server() if scheme == "https" else None
     receiver = loopback_receiver(200, ssl_context=authority.server())
     heads: list[bytes] = []
 
@@ -480,8 +485,8 @@ def test_https_goes_through_a_tunnel(http, loopback_receiver, authority):
         await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
 
     async def main() -> list[Reply]:
-        async with serving(tunnel) as port:
-            transport = http(proxy=f"http://user:pass@127.0.0.1:{port}", ca_file=authority.ca_file)
+        async with serving(tunnel, ssl=tls) as port:
+            transport = http(proxy=f"{scheme}://user:pass@127.0.0.1:{port}", ca_file=authority.ca_file)
             deadline = asyncio.get_running_loop().time() + 5
             request = Request(url=receiver.url, content=b"{}", headers=(("X-Secret", "1"),), lane="one")
             try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -14,6 +16,7 @@ from alarm_dispatch.errors import InvalidFieldError, TransportError
 from alarm_dispatch.exchange import Reply, Request, Verdict
 from alarm_dispatch.testing import VirtualClock
 from alarm_dispatch.transports.httpx import HttpxTransport
+from alarm_dispatch.transports.streams import WatchedBackend
 
 from ..dispatch.alarms import METRIC_ALARM, group
 from .loopback import failure_of, serving
@@ -50,6 +53,45 @@ def test_http2_is_spoken_when_it_is_asked_for(authority):
 
     assert asyncio.run(main()).status_code == 200
     assert [part for part in seen if part] == [b"{}"] * 12
+
+
+def test_frames_of_http2_leave_others_their_turns(virtual_clock):
+    """However many came: a frame may have 9 bytes, and takes time, also when it says nothing."""
+
+    class Flood:
+        async def read(self, most: int, _timeout: object) -> bytes:
+            return bytes(most)
+
+        write = aclose = None
+
+        def get_extra_info(self, _info: str) -> Any:
+            return SimpleNamespace(selected_alpn_protocol=lambda: "h2")
+
+        async def start_tls(self) -> Any:
+            return self
+
+    class Backend:
+        async def connect_tcp(self) -> Any:
+            return Flood()
+
+    turns: list[int] = []
+
+    async def others() -> None:
+        while True:
+            turns.append(1)
+            await asyncio.sleep(0)
+
+    async def main() -> list[int]:
+        stream = await (await WatchedBackend(Backend()).connect_tcp()).start_tls()
+        meanwhile = asyncio.create_task(others())
+        sizes = [len(await stream.read(65_536)) for _ in range(64)]
+        meanwhile.cancel()
+        return sizes
+
+    sizes = virtual_clock.run(main())
+
+    assert max(sizes) <= 1024
+    assert len(turns) >= 64
 
 
 def test_callbacks_can_be_mocked_with_respx(virtual_clock):

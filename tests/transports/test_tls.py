@@ -194,6 +194,30 @@ def test_a_receiver_that_refuses_the_handshake(make, settings, reason, http, aut
     assert error.reason.startswith(f"TLS failed: {reason}")
 
 
+def test_a_receiver_that_hangs_up_for_want_of_a_client_certificate(http, authority):
+    """Its alert meets the request on the way: in TLS 1.3 the client shakes hands first."""
+    context = _asking(authority)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(10)
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection, contextlib.suppress(ssl.SSLError):
+                context.wrap_socket(connection, server_side=True)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}/"
+        error = failure_of(http(ca_file=authority.ca_file), url)
+        thread.join(10)
+
+    # What the request's arrival resets may overtake the alert.
+    wants = "TLS failed: the receiver wants a client certificate (TLSV13_ALERT_CERTIFICATE_REQUIRED)"
+    assert error.reason in (wants, "connection reset by peer", "broken pipe")
+
+
 def test_a_receiver_that_hangs_up_during_the_handshake(http, loopback_receiver, authority):
     """It says no more than that."""
     receiver = loopback_receiver(200, ssl_context=_asking_in_1_2(authority))
@@ -211,6 +235,25 @@ def test_plain_http_on_the_port(http, loopback_receiver):
     error = failure_of(http(), receiver.url.replace("http:", "https:"))
 
     assert error.reason.startswith("TLS failed: what answered is not TLS; perhaps the port is one of plain")
+
+
+def test_a_context_is_made_when_somebody_needs_it(http, loopback_receiver, monkeypatch):
+    """It takes 20 ms or more, in which nobody else is served."""
+    made: list[ssl.SSLContext] = []
+
+    def make() -> ssl.SSLContext:
+        made.append(ssl.create_default_context())
+        return made[-1]
+
+    monkeypatch.setattr(f"{http.__module__}.make_tls", make)
+    receiver = loopback_receiver(200)
+    transport = http()
+
+    assert send(transport, receiver.url, lane="one").status_code == 200
+    assert made == []
+    for lane in ("one", "two"):
+        failure_of(transport, receiver.url.replace("http:", "https:"), lane=lane)
+    assert len(made) == 1
 
 
 def test_a_context_of_ones_own_is_used_as_it_is(http, loopback_receiver, authority):

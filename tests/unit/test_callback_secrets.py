@@ -74,6 +74,22 @@ def _request(one: Callback) -> Request:
     return Request(url=one.address, content=b"", headers=one.headers_with("text/plain"), lane=one.lane)
 
 
+@attrs.frozen
+class _TokenTransport(NullTransport):
+    """A user's own, that shows what it is made of."""
+
+    token: str
+
+
+def test_of_a_transport_only_its_kind_is_shown() -> None:
+    """Somebody's own may show its token."""
+    made = callback(transport=_TokenTransport(MARK))
+
+    assert MARK not in repr(made) + repr(group(made)) + repr(delivery(callback=made))
+    assert "transport=<_TokenTransport>" in repr(made)
+    assert "transport=None" in repr(callback())
+
+
 @pytest.mark.parametrize("tell", _TOLD.values(), ids=_TOLD)
 def test_nothing_tells_a_secret(tell: Any, made: Callback) -> None:
     """However it is shown, walked through or handed to another process."""

@@ -56,7 +56,7 @@ def test_an_unknown_format_is_told_with_the_known_ones() -> None:
         callback(format="blueknig")
 
     assert caught.value.name == "blueknig"
-    assert caught.value.known == ("aliyun", "apprise", "blueking", "tencent", "tencent_legacy")
+    assert caught.value.known == formats.names()
 
 
 @pytest.mark.parametrize(

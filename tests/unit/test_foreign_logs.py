@@ -113,7 +113,7 @@ def test_a_record_that_does_not_fit_its_arguments_shows_none(caplog: pytest.LogC
 def test_a_transport_need_not_have_secrets() -> None:
     """Then there are none."""
     assert secrets_of(object()) == ()
-    assert secrets_of(HttpxTransport(proxy=f"http://u:{MARK}-proxy@h.example/"))[1] == f"u:{MARK}-proxy"
+    assert f"u:{MARK}-proxy" in secrets_of(HttpxTransport(proxy=f"http://u:{MARK}-proxy@h.example/"))
 
 
 def _loggers_of(package: Any) -> Iterator[str]:

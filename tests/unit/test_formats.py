@@ -56,7 +56,9 @@ def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_formats_are_registered() -> None:
     """Their names are sorted, and each has the name it is registered under."""
-    assert formats.names() == ("aliyun", "apprise", "blueking", "tencent", "tencent_legacy")
+    names = ("aliyun", "apprise", "blueking", "dingtalk", "feishu", "tencent", "tencent_legacy", "wecom")
+
+    assert formats.names() == names
     for name in formats.names():
         assert formats.get(name).name == name
         assert isinstance(formats.get(name), Format)
@@ -77,7 +79,7 @@ def test_an_unknown_name_is_told_with_the_known_ones(name: str) -> None:
         formats.get(name)
 
     assert caught.value.known == formats.names()
-    assert str(caught.value).endswith("known are: aliyun, apprise, blueking, tencent, tencent_legacy")
+    assert str(caught.value).endswith(f"known are: {', '.join(formats.names())}")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +158,7 @@ def test_an_installed_package_brings_its_format(tmp_path: Path) -> None:
 
     assert done.stderr == ""
     assert done.stdout.split("\n") == [
-        "aliyun apprise blueking pager tencent tencent_legacy",
+        " ".join(sorted([*formats.names(), "pager"])),
         "plain https://h/",
         "",
     ]

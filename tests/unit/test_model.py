@@ -96,6 +96,7 @@ _IDENTIFIERS = [
 ]
 _NUMBERS = [
     (Repeat, "period"),
+    (Repeat, "daily_after"),
     (MetricCondition, "threshold"),
     (MetricCondition, "period"),
     (MetricCondition, "periods"),
@@ -106,6 +107,7 @@ _NUMBERS = [
 ]
 _NOT_NEGATIVE = [
     (Repeat, "period"),
+    (Repeat, "daily_after"),
     (MetricCondition, "period"),
     (MetricCondition, "periods"),
     (Alarm, "duration"),
@@ -237,7 +239,7 @@ def test_times_are_aware_and_inside_the_calendar(kind: type, name: str) -> None:
     assert problem_of(kind, **{name: "2026-01-31"}) == "must be an aware datetime, not str"
     assert problem_of(kind, **{name: NOW.date()}) == "must be an aware datetime, not date"
     assert problem_of(kind, **{name: naive}) == (
-        "is a naive datetime (2026-01-31T08:00:00); give it a zone, for example tzinfo=UTC"
+        "is a naive datetime (2026-01-31T08:00:00); give it a zone: tzinfo=UTC in code, +08:00 in text"
     )
     for outside in (_FIRST, _LAST, NOW.replace(1, 1, 1), NOW.replace(9999, 12, 31)):
         assert problem_of(kind, **{name: outside}) == ("must lie between 0001-01-02 and 9999-12-30 UTC")
@@ -337,13 +339,13 @@ def test_parts_are_of_their_kind(kind: type, name: str, wanted: str) -> None:
 @pytest.mark.parametrize(("kind", "name", "wanted"), _TUPLES)
 def test_lists_of_parts_hold_their_kind(kind: type, name: str, wanted: str) -> None:
     """Every item is checked, and one item alone is a list of it."""
-    part = make(globals()[wanted])
+    part, article = make(globals()[wanted]), "an" if wanted.startswith("A") else "a"
 
     assert getattr(make(kind, **{name: [part]}), name) == (part,)
     assert getattr(make(kind, **{name: iter([part])}), name) == (part,)
     assert getattr(make(kind, **{name: part}), name) == (part,)
     for wrong in ([part, {}], [{}], {"a": part}, "abc", 5, None):
-        assert problem_of(kind, **{name: wrong}).startswith(f"must be a {wanted}, not ")
+        assert problem_of(kind, **{name: wrong}).startswith(f"must be {article} {wanted}, not ")
 
 
 @pytest.mark.parametrize(("kind", "name"), _TEXT_TUPLES)
@@ -404,6 +406,20 @@ def test_other_repeats_need_no_period(mode: str) -> None:
     """Only a continuous repeat needs its period."""
     assert Repeat(mode).period == 0
     assert Repeat().mode is RepeatMode.ONCE
+
+
+@pytest.mark.parametrize(
+    ("word", "mode"),
+    [
+        ("singleAlarm", RepeatMode.ONCE),
+        ("continuousAlarm", RepeatMode.CONTINUOUS),
+        ("exponentialAlarm", RepeatMode.EXPONENTIAL),
+    ],
+)
+def test_a_mode_in_tencents_words(word: str, mode: RepeatMode) -> None:
+    """They mean the same; a word that only looks like one is none."""
+    assert Repeat(word, 300).mode is RepeatMode(word) is mode
+    assert "is 'SingleAlarm'; allowed are: once" in problem_of(Repeat, mode="SingleAlarm")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import time
 from typing import Any
@@ -10,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alarm_dispatch.errors import ForeignError
+from alarm_dispatch.errors import AlarmDispatchError, ForeignError, MissingFieldError, SigningError
 from alarm_dispatch.redaction import (
     SecretUrl,
     described,
     masked,
+    portable_error,
     presentable,
     redact_headers,
     redact_url,
@@ -70,9 +72,9 @@ def test_urls(url: str, shown: str) -> None:
     assert redact_url(url) == shown
 
 
-@pytest.mark.parametrize("mark", ["…", "\\u2026", "k…", "key-…"])
+@pytest.mark.parametrize("mark", ["…", "\\u2026", "k…", "key-…", "a", "a.", "a:", "://"])
 def test_marks_without_end_take_no_time(mark: str) -> None:
-    """A receiver may fill a body with what looks like a cut, and the event loop waits meanwhile."""
+    """A receiver may fill a body with what looks like a cut or a URL, and the event loop waits meanwhile."""
     text, url = mark * (65_536 // len(mark)), f"https://h/?key={'key-' * 200}"
     began = time.process_time()
 
@@ -139,6 +141,14 @@ _BASIC = "Basic aGFuczpvcGVuIHNlc2FtZQ=="
         ("cut off k€y-va…", "cut off ***…"),
         ("escaped k€y-va\\u2026 and pass w…", "escaped ***\\u2026 and ***…"),
         ("too little k€y…", "too little k€y…"),
+        ("the word aGFuczpwYXNzIHdvcmQ= of Basic", "the word *** of Basic"),
+        ("without its end aGFuczpwYXNzIHdvcmQ", "without its end ***"),
+        (r"PHP's JSON a\/b-c, and q\/\u20ac-quote", "PHP's JSON ***, and ***"),
+        ("lower a%2fb-c and k%e2%82%acy-value", "lower *** and ***"),
+        ("a slash kept q/%E2%82%AC-quote", "a slash kept ***"),
+        ("a form's pass+word", "a form's ***"),
+        (r"bytes b'k\xe2\x82\xacy-value'", "bytes b'***'"),
+        ("HTML &lt;tag&gt; &amp; &#39;q&#39;, &lt;tag&gt; &amp; 'q'", "HTML ***, ***"),
     ],
 )
 def test_what_a_request_holds_is_not_told(told: str, shown: str) -> None:
@@ -147,6 +157,8 @@ def test_what_a_request_holds_is_not_told(told: str, shown: str) -> None:
         ("X-Key", "k€y-value"),
         ("Authorization", _BASIC),
         ("X-Odd", "Basic odd-value"),
+        ("X-Slash", "q/€-quote"),
+        ("X-Tag", "<tag> & 'q'"),
         ("Content-Type", "application/json"),
     )
 
@@ -177,6 +189,12 @@ def test_all_of_a_secret_urls_path_is_not_told() -> None:
             "Basic constraints of CA cert not marked critical",
         ),
         ("nothing to hide", "nothing to hide"),
+        ("socks5h://u:secret@proxy:1080 refused", "socks5h://proxy:1080 refused"),
+        (
+            "by postgresql+psycopg://u:secret@db/alarms?password=secret",
+            "by postgresql+psycopg://db/alarms?password=***",
+        ),
+        ("sqlite:///alarms.db and file:///run/alarms", "sqlite:///alarms.db and file:///run/alarms"),
     ],
 )
 def test_what_looks_like_a_secret_is_not_told(told: str, shown: str) -> None:
@@ -195,6 +213,24 @@ class _MuteError(Exception):
         raise ValueError
 
     __repr__ = __str__
+
+
+class _Holding:
+    """As a client library's request: it shows little and holds all."""
+
+    def __init__(self) -> None:
+        self.headers = {"Authorization": "secret"}
+
+    def __repr__(self) -> str:
+        return "<held>"
+
+
+class _OwnError(AlarmDispatchError):
+    """A user's, which cannot even be pickled by itself."""
+
+    def __init__(self, user: str, code: int) -> None:
+        super().__init__(f"fine {user}")
+        self.held = _Holding()
 
 
 def _raised(error: BaseException, context: BaseException | None = None, *, quietly: bool = False) -> Any:
@@ -232,6 +268,27 @@ def _caused(cause: BaseException) -> BaseException:
     return error
 
 
+def _broken_about(cause: BaseException) -> BaseException:
+    error = _MuteError()
+    error.__cause__ = cause
+    return error
+
+
+class _PolitelyError(Exception):
+    """Says nothing of what it was made of."""
+
+    def __str__(self) -> str:
+        return "fine"
+
+    def __repr__(self) -> str:
+        return "fine"
+
+
+def _holding(error: BaseException, **held: object) -> BaseException:
+    vars(error).update(held)
+    return error
+
+
 def _circle() -> BaseException:
     error = ValueError("secret")
     error.__cause__ = KeyError("fine")
@@ -249,6 +306,10 @@ def _circle() -> BaseException:
         (_noted(), "fine"),
         (_circle(), "***"),
         (_raised(ValueError("at https://h/?a=b")), "at https://h/?a=***"),
+        (_broken_about(KeyError("secret")), ""),
+        (_PolitelyError("secret"), "fine"),
+        (_holding(ValueError("fine"), headers={"X-Key": "secret"}), "fine"),
+        (_holding(ValueError("fine"), __notes__="a secret"), "fine"),
     ],
 )
 def test_an_error_that_tells_a_secret_is_told_without(error: BaseException, text: str) -> None:
@@ -256,9 +317,29 @@ def test_an_error_that_tells_a_secret_is_told_without(error: BaseException, text
     shown = shown_error(error, ["secret"])
 
     assert isinstance(shown, ForeignError)
-    assert (shown.kind, shown.text) == ("ValueError", text)
+    assert (shown.kind, shown.text) == (type(error).__name__, text)
     assert shown.__traceback__ is error.__traceback__
     assert (shown.__cause__, shown.__context__) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (_holding(ValueError("fine"), request=_Holding()), "ForeignError: ValueError: fine"),
+        (_holding(ValueError("fine"), __notes__=[_Holding()]), "ForeignError: ValueError: fine"),
+        (ValueError("fine", _Holding()), "ForeignError: ValueError: ('fine', <held>)"),
+        (_holding(SigningError("fine"), request=_Holding()), "SigningError: fine"),
+        (SigningError(_Holding()), "SigningError: <held>"),
+        (MissingFieldError("f", "a", "b"), "MissingFieldError: format f must send 'a', but b is not set"),
+        (_OwnError("u", 2), "ForeignError: _OwnError: fine u"),
+    ],
+)
+def test_what_an_error_holds_besides_its_text_is_in_no_pickle(error: BaseException, text: str) -> None:
+    """It may be a whole request, with what it shows of itself masked."""
+    pickled = pickle.dumps(portable_error(error))
+
+    assert b"secret" not in pickled
+    assert described(pickle.loads(pickled)) == text
 
 
 def test_an_error_without_a_text_is_told_by_its_kind() -> None:

@@ -14,7 +14,7 @@ from alarm_dispatch.model import Alarm, Metric, MetricCondition, Target
 from alarm_dispatch.states import AlarmState
 from alarm_dispatch.values import JsonValue, Number
 
-__all__ = ["Fact", "facts", "headline"]
+__all__ = ["Fact", "facts", "headline", "state_text"]
 
 
 @frozen
@@ -36,11 +36,15 @@ def headline(alarm: Alarm, language: Language) -> str:
     not have is left out.
     """
     level = "" if alarm.level is None else f"[{LEVELS[language][alarm.level]}] "
-    state = STATES[language][alarm.state]
     what = _one_line(alarm.policy.name) or _one_line(_condition_name(alarm))
     target = _one_line(alarm.target.name or _dimensions(alarm.target, keys=False))
     colon = "：" if language is Language.CHINESE else ": "
-    return f"{level}{state}{colon}{what}{f' — {target}' if target else ''}"
+    return f"{level}{state_text(alarm, language)}{colon}{what}{f' — {target}' if target else ''}"
+
+
+def state_text(alarm: Alarm, language: Language) -> str:
+    """What the alarm is now, in a word or two."""
+    return STATES[language][alarm.state]
 
 
 def facts(alarm: Alarm, now: datetime, language: Language, zone: tzinfo) -> tuple[Fact, ...]:

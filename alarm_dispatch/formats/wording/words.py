@@ -53,7 +53,7 @@ STATES: Mapping[Language, Mapping[AlarmState, str]] = {
     Language.CHINESE: {
         AlarmState.TRIGGERED: "告警触发",
         AlarmState.RESOLVED: "告警恢复",
-        AlarmState.NO_DATA: "无数据",
+        AlarmState.NO_DATA: "告警无数据",
         AlarmState.CLOSED: "告警关闭",
     },
 }

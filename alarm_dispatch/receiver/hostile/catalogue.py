@@ -108,7 +108,7 @@ def _slow() -> Iterator[Hostility]:
     for part, end in (("head", b""), ("headers", b"\r\n"), ("body", b"\r\n\r\n")):
         begun = reply.index(end) + len(end)
         yield _one(
-            f"drips-{part}", f"a valid reply whose {part} comes one byte a second", _UNKNOWN, _NOT_ENDED,
+            f"drips-{part}", f"a valid reply, from its {part} on one byte a second", _UNKNOWN, _NOT_ENDED,
             first=reply[:begun], drip=reply[begun:], end=End.CLOSE,
         )  # fmt: skip
     yield _one(
