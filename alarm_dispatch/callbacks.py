@@ -12,18 +12,20 @@ from attrs import field, frozen
 from alarm_dispatch import formats, values
 from alarm_dispatch.confirmation import Confirmation, ConfirmationLike, confirmed_by
 from alarm_dispatch.egress import EgressPolicy
-from alarm_dispatch.egress.urls import target_of
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Transport
 from alarm_dispatch.formats import DeliveryRules, Format, Payload
 from alarm_dispatch.formats.abilities import rate_of, secrets_of
-from alarm_dispatch.http_values import HeaderValue, check_headers, check_url, split_user_info
+from alarm_dispatch.http_values import HeaderValue, called_url, check_headers, split_user_info
 from alarm_dispatch.limits import Circuit, Rate, as_circuit, as_rate
 from alarm_dispatch.quoting import MASK
 from alarm_dispatch.redaction import SecretUrl, redact_headers, redact_url, secrets_in
 from alarm_dispatch.request_headers import FORBIDDEN
 from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.secret import Hidden, Secret, hidden, revealed
+from alarm_dispatch.service_urls import NAME as APPRISE
+from alarm_dispatch.service_urls import is_service_url
+from alarm_dispatch.services import check_taken
 from alarm_dispatch.signing.base import Signer, SignerLike, as_signer, header_names
 
 __all__ = [
@@ -46,7 +48,7 @@ _MAX_KEPT_TYPES = 8
 
 
 def _url(value: str | Secret) -> Secret:
-    check_url(revealed(value), "Callback.url")
+    called_url(revealed(value), "Callback.url")
     return hidden(value, "Callback.url")
 
 
@@ -58,6 +60,12 @@ def _headers(
         given = tuple(given)  # an iterator is read once
     check_headers(given, "Callback.headers")
     return tuple((name, hidden(text, "Callback.headers")) for name, text in given)
+
+
+def _usual_format(callback: Any) -> Any:
+    if is_service_url(callback._url.reveal()):
+        return APPRISE
+    raise InvalidFieldError("Callback.format", f"is missing; only a URL {APPRISE}:… brings one along")
 
 
 def _format(value: str | Format) -> Format:
@@ -156,9 +164,11 @@ class Callback(_WorkedOut):
 
     ``url`` and the values of ``headers`` may be a :class:`~alarm_dispatch.secret.Secret`.  Neither is shown
     whole: of a URL the user, the password, the query values and long path tokens are masked, of a secret
-    URL everything behind the host.  ``attrs.asdict`` has them as secrets, under ``_url`` and ``_headers``.
+    URL everything behind the host, of a URL for Apprise everything but the service.  ``attrs.asdict`` has
+    them as secrets, under ``_url`` and ``_headers``.
 
-    ``format`` is a format or the name of a registered one.  ``timeout`` (seconds for a whole attempt),
+    ``format`` is a format or the name of a registered one; a URL for Apprise (``apprise:mailto://…``) brings
+    its own along, and the transport that carries it.  ``timeout`` (seconds for a whole attempt),
     ``schedule`` and ``confirmation`` replace the format's delivery rules.  ``headers`` are sent with every
     request; ``transport`` carries them instead of the dispatcher's.  ``name`` is made of the format and
     the redacted URL when none is given.
@@ -179,7 +189,9 @@ class Callback(_WorkedOut):
     """
 
     _url: Secret = field(converter=_url)
-    format: Format = field(kw_only=True, converter=_format)
+    format: Format = field(
+        kw_only=True, default=attrs.Factory(_usual_format, takes_self=True), converter=_format
+    )
     name: str = field(kw_only=True, default="", validator=values.text())
     _headers: tuple[tuple[str, Secret], ...] = field(kw_only=True, default=(), converter=_headers)
     transport: Transport | None = field(kw_only=True, default=None, validator=_check_transport)
@@ -200,9 +212,14 @@ class Callback(_WorkedOut):
         # A secret stays one where its text is handed on.
         as_given = str if isinstance(self._url, Hidden) else SecretUrl
         url = as_given(self._url.reveal())
-        address = target_of(url, "Callback.url").url
+        address = called_url(url, "Callback.url")
+        if is_service_url(url):
+            self._check_service(url)
         if not self.name:
-            object.__setattr__(self, "name", f"{self.format.name} {redact_url(url)}")
+            told = redact_url(url)
+            object.__setattr__(
+                self, "name", told if told.startswith(self.format.name) else f"{self.format.name} {told}"
+            )
         worked_out: dict[str, object] = {
             "url": url,
             "headers": tuple((name, value.reveal()) for name, value in self._headers),
@@ -215,6 +232,12 @@ class Callback(_WorkedOut):
             object.__setattr__(self, name, value)
         if self.signer is not None:
             self._check_signed(header_names(self.signer))
+
+    def _check_service(self, url: str) -> None:
+        check_taken(url, "Callback.url")
+        for name, given in (("headers", self._headers), ("signer", self.signer)):
+            if given and self.transport is None:
+                raise InvalidFieldError(f"Callback.{name}", "cannot be sent with a message through Apprise")
 
     def _check_signed(self, names: Iterable[str]) -> None:
         given = {name.lower(): name for name, _ in self.headers_with("")}

@@ -117,7 +117,8 @@ class Transport(Protocol):
     An object may also have ``async aclose()``, which the dispatcher that made it calls, and a true
     ``keeps_deadline``, which says that ``send`` itself ends at the deadline and tells in its
     :class:`~alarm_dispatch.errors.TransportError` whether anything had been sent by then.  Its ``secrets``,
-    if it has any, are texts (a token that it adds to every request) that reasons and logs must not show.
+    if it has any, are texts (a token that it adds to every request) that reasons and logs must not show.  A
+    true ``only_http`` says that it leaves requests to ``apprise:`` URLs to Apprise.
     """
 
     async def send(self, request: Request, *, deadline: float) -> Reply:

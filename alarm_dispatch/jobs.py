@@ -23,6 +23,7 @@ from alarm_dispatch.outbox.base import Entry, LaneKey
 from alarm_dispatch.redaction import presentable, redact_headers, shown_error
 from alarm_dispatch.request_headers import OWN_COUNT, check_delivery_id, own_headers
 from alarm_dispatch.schedule import RetrySchedule
+from alarm_dispatch.service_urls import is_service_url
 from alarm_dispatch.states import rank_of
 from alarm_dispatch.tickets import Ticket
 
@@ -225,11 +226,13 @@ class Unbuilt:
 class Preparation:
     """Makes jobs, with a dispatcher's settings; it does no I/O and may be used from any thread.
 
-    ``keeps`` says that they are to be put into an outbox.
+    ``keeps`` says that they are to be put into an outbox.  ``services`` carries what is for Apprise where
+    ``transport`` cannot.
     """
 
     defaults: Overrides
     transport: Transport
+    services: Transport
     clock: Clock
     new_id: Callable[[], str]
     egress: EgressPolicy = INTERNAL
@@ -336,7 +339,7 @@ class Preparation:
                 order=alarm_id if gathered is None else GATHERED,
                 method=method,
                 level=level,
-                transport=callback.transport or self.transport,
+                transport=self._carrier_of(callback),
                 egress=self.egress if callback.egress is None else callback.egress,
                 ticket=ticket,
                 index=index,
@@ -351,6 +354,14 @@ class Preparation:
                     error=error,
                 )
             )
+
+    def _carrier_of(self, callback: Callback) -> Transport:
+        if callback.transport is not None:
+            return callback.transport
+        # Any other may carry it: one for tests, which is there so that nothing goes out.
+        if is_service_url(callback.url) and getattr(self.transport, "only_http", False):
+            return self.services
+        return self.transport
 
 
 _Built = tuple[tuple[Payload, ...], str, DeliveryRules, Gathered | None]

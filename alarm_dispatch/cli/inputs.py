@@ -22,7 +22,9 @@ from alarm_dispatch.formats import Format
 from alarm_dispatch.loading import load_alarm, load_groups
 from alarm_dispatch.loading.source import read_json_text
 from alarm_dispatch.model import Alarm
-from alarm_dispatch.secret import Secret, resolve_secret
+from alarm_dispatch.secret import Secret, resolve_secret, revealed
+from alarm_dispatch.service_urls import NAME as APPRISE
+from alarm_dispatch.service_urls import is_service_url
 
 __all__ = [
     "Destination",
@@ -230,10 +232,13 @@ class Destination:
             )
         if self.groups is not None:
             return _groups_from(self.groups, self.group)
-        if self.format_name is None or self.url is None:
+        url = None if self.url is None else resolve_secret(self.url, "--url")
+        format_name = self.format_name
+        if format_name is None and url is not None and is_service_url(revealed(url)):
+            format_name = APPRISE
+        if format_name is None or url is None:
             raise CommandError("say where to: --format FORMAT --url URL, or --groups FILE --group NAME")
-        made = format_from(self.format_name, dialect=self.dialect, options=key_values(self.options))
-        url = resolve_secret(self.url, "--url")
+        made = format_from(format_name, dialect=self.dialect, options=key_values(self.options))
         headers, signer = _headers(self.headers), signer_by(self.sign_keys)
         callback = Callback(url, format=made, headers=headers, signer=signer)
         # In an outbox a group's name stands for its callbacks, so each has one of its own.

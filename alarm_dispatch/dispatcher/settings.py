@@ -27,6 +27,7 @@ from alarm_dispatch.outbox.base import Outbox
 from alarm_dispatch.repeats import RepeatTracker
 from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.tickets import Ticket
+from alarm_dispatch.transports.apprise import AppriseTransport
 from alarm_dispatch.transports.httpx import HttpxTransport
 from alarm_dispatch.values import check_kind, check_number
 
@@ -103,6 +104,7 @@ class DispatcherSettings:
                 confirmation=None if confirmation is None else confirmed_by(confirmation),
             ),
             transport=transport or HttpxTransport(),
+            services=AppriseTransport(),
             clock=self._clock,
             new_id=new_id,
             egress=_checked_egress(egress),

@@ -11,9 +11,10 @@ from attrs import frozen
 
 from alarm_dispatch.egress.hosts import Address, canonical_host
 from alarm_dispatch.errors import InvalidFieldError
+from alarm_dispatch.service_urls import scheme_of
 from alarm_dispatch.values import check_text
 
-__all__ = ["Target", "target_of"]
+__all__ = ["Target", "check_service_url", "target_of"]
 
 _MAX_URL = 8192
 _MAX_PORT = 65535
@@ -59,7 +60,14 @@ def target_of(url: Any, field: str) -> Target:
     )
 
 
-def _parts(url: Any, field: str) -> tuple[SplitResult, int | None]:
+def check_service_url(url: Any, field: str) -> None:
+    """Nothing for a URL for Apprise, as far as we understand those; raises as :func:`target_of` does."""
+    _check_characters(url, field)
+    if scheme_of(url) is None:
+        raise InvalidFieldError(field, "must be apprise: and a URL of Apprise's, such as apprise:mailto://…")
+
+
+def _check_characters(url: Any, field: str) -> None:
     check_text(url, field, empty=False)
     if len(url) > _MAX_URL:
         raise InvalidFieldError(field, f"is longer than {_MAX_URL} characters")
@@ -69,6 +77,10 @@ def _parts(url: Any, field: str) -> tuple[SplitResult, int | None]:
                 field,
                 f"has white space or a control character (U+{ord(character):04X}) at position {position}",
             )
+
+
+def _parts(url: Any, field: str) -> tuple[SplitResult, int | None]:
+    _check_characters(url, field)
     if "\\" in url:
         # Browsers and servers disagree on which host a backslash leaves.
         raise InvalidFieldError(field, "has a backslash; only / separates the parts of a URL")

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import fields, frozen
 
 from alarm_dispatch import formats
-from alarm_dispatch.callbacks import AlarmGroup
+from alarm_dispatch.callbacks import AlarmGroup, Callback
 from alarm_dispatch.confirmation import (
     Confirmation,
     any_2xx,
@@ -29,7 +29,8 @@ from alarm_dispatch.limits import Rate
 from alarm_dispatch.loading.signers import signer_from
 from alarm_dispatch.loading.source import Source, read_source
 from alarm_dispatch.schedule import RetrySchedule
-from alarm_dispatch.secret import Secret, resolve_secret
+from alarm_dispatch.secret import Secret, resolve_secret, revealed
+from alarm_dispatch.service_urls import is_service_url
 from alarm_dispatch.signing import Signer
 from alarm_dispatch.transports.auth import BasicAuth, BearerAuth
 from alarm_dispatch.transports.httpx import DEFAULT_MAX_REPLY_BYTES, HttpxTransport
@@ -150,7 +151,26 @@ class _HttpxSettings:
         )
 
 
+def _callback(value: Any, kind: Any) -> Callback:
+    # What is missing is told with the rest, and not when all the rest is right.
+    if isinstance(value, Mapping) and "format" not in value and not _is_for_apprise(value.get("url")):
+        value = {**value, "format": _MISSING}
+    return _callback_table(value, kind)  # type: ignore[no-any-return]  # a hook gives what it is for
+
+
+_MISSING = object()
+
+
+def _is_for_apprise(url: Any) -> bool:
+    try:
+        return is_service_url(revealed(resolve_secret(url, "")))
+    except InvalidFieldError:
+        return False  # it is told as the URL's
+
+
 def _format(value: Any, _type: Any) -> Any:
+    if value is _MISSING:
+        raise KeyError("format")
     if isinstance(value, str):
         return formats.get(value)
     if isinstance(value, Mapping):
@@ -294,5 +314,7 @@ _converter.register_structure_hook_func(lambda kind: kind == (Rate | bool | None
 # The hook of any class of settings, before the one that takes a preset's name as well.
 _egress_table = _converter.get_structure_hook(EgressPolicy)
 _converter.register_structure_hook(EgressPolicy, _egress)
+_callback_table = _converter.get_structure_hook(Callback)
+_converter.register_structure_hook(Callback, _callback)
 _converter.register_structure_hook(Signer, _signer)
 _converter.register_structure_hook_func(lambda kind: kind == tuple[float, ...], _delays)

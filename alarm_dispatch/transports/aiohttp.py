@@ -185,6 +185,7 @@ class AiohttpTransport:
     """
 
     keeps_deadline = True
+    only_http = True
 
     def __init__(
         self,

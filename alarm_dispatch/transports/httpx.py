@@ -107,6 +107,7 @@ class HttpxTransport:
     """
 
     keeps_deadline = True
+    only_http = True
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qs
 
+import attrs
 import pytest
 
 from alarm_dispatch import AlarmGroup, AsyncDispatcher, Callback, Dispatcher, RetrySchedule, formats
@@ -31,16 +32,28 @@ SHOWN = {
         ("alarmPolicyInfo", "conditions", "metricShowName"),
     ],
     "aliyun": [("alertName", 0), ("instanceName", 0), ("expression", 0)],
+    "wecom": [("markdown", "content")],
+    "dingtalk": [("markdown", "title"), ("markdown", "text")],
+    "feishu": [("card", "header", "title", "content"), ("card", "elements", 0, "content")],
+    "apprise": [("title",), ("body",)],
 }
+MADE = [
+    (name, options)
+    for name in formats.names()
+    for options in (
+        [{"dialect": one} for one in Dialect]
+        if "dialect" in {field.name for field in attrs.fields(type(formats.get(name)))}
+        else [{}]
+    )
+]
 ONE_ATTEMPT = RetrySchedule(attempts=1)
 
 
 @pytest.mark.parametrize("made", [drill_alarm, heartbeat_alarm])
-@pytest.mark.parametrize("dialect", Dialect)
-@pytest.mark.parametrize("name", formats.names())
-def test_every_format_can_tell_it(name, dialect, made):
+@pytest.mark.parametrize(("name", "options"), MADE)
+def test_every_format_can_tell_it(name, options, made):
     """A person sees in each that it is none, and each reads back."""
-    made_by = formats.get(name, dialect=dialect)
+    made_by = formats.get(name, **options)
     alarm = made("drill-1", NOW)
 
     payload = made_by.build(alarm, BuildContext(session_id="s-1", now=NOW, url="https://h.example/"))

@@ -30,6 +30,7 @@ from alarm_dispatch.exchange import Verdict
 from alarm_dispatch.formats import (
     alertmanager,
     aliyun,
+    apprise,
     blueking,
     cloudevents,
     pagerduty,
@@ -122,6 +123,7 @@ def _inner(hint: Any) -> tuple[Any, str]:
         ("formats/cloudevents.md", "Fields", 0, cloudevents.Event, {"dataschema"}),
         ("formats/pagerduty.md", "Fields", 0, pagerduty.Event, set()),
         ("formats/slack.md", "Fields", 0, slack.Message, set()),
+        ("formats/apprise.md", "Fields", 0, apprise.Message, set()),
     ],
 )
 def test_every_wire_field_has_its_row(page, heading, column, kind, left_out):

@@ -194,8 +194,8 @@ def test_a_wrong_setting(settings, told):
 @pytest.mark.parametrize(
     ("alarm", "group", "now", "told"),
     [
-        ("alarm-1", "g", at(0), r"observe\.alarm: must be a Alarm, not str"),
-        (found(), 7, at(0), r"observe\.group: must be a AlarmGroup or str, not int"),
+        ("alarm-1", "g", at(0), r"observe\.alarm: must be an Alarm, not str"),
+        (found(), 7, at(0), r"observe\.group: must be an AlarmGroup or str, not int"),
         (found(), "", at(0), r"observe\.group: must not be empty"),
         (found(), "g", datetime(2026, 1, 31), r"observe\.now: is a naive datetime"),  # noqa: DTZ001
     ],

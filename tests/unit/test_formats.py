@@ -58,7 +58,7 @@ def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_formats_are_registered() -> None:
     """Their names are sorted, and each has the name it is registered under."""
     vendors = {"aliyun", "blueking", "tencent", "tencent_legacy"}
-    robots = {"dingtalk", "feishu", "wecom"}
+    robots = {"apprise", "dingtalk", "feishu", "wecom"}
     assert vendors | robots | set(OPEN_FORMATS) <= set(formats.names())
     assert list(formats.names()) == sorted(formats.names())
     for name in formats.names():
