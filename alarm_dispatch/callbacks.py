@@ -1,4 +1,4 @@
-"""Who is told of an alarm: callbacks and the alarm groups they are in, and whose settings win."""
+"""Who is told of an alarm: one receiver, with what overrides its format's rules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alarm_dispatch.confirmation import Confirmation, ConfirmationLike, confirme
 from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Transport
-from alarm_dispatch.formats import DeliveryRules, Format, Payload
+from alarm_dispatch.formats import Format, Payload
 from alarm_dispatch.formats.abilities import rate_of, secrets_of
 from alarm_dispatch.http_values import HeaderValue, called_url, check_headers, split_user_info
 from alarm_dispatch.limits import Circuit, Rate, as_circuit, as_rate
@@ -28,15 +28,7 @@ from alarm_dispatch.service_urls import is_service_url
 from alarm_dispatch.services import check_taken
 from alarm_dispatch.signing.base import Signer, SignerLike, as_signer, header_names
 
-__all__ = [
-    "DEFAULT_LIMIT",
-    "AlarmGroup",
-    "Callback",
-    "Overrides",
-    "check_distinct",
-    "check_transport",
-    "effective_rules",
-]
+__all__ = ["DEFAULT_LIMIT", "Callback", "Overrides", "check_timeout", "check_transport"]
 
 DEFAULT_LIMIT = 8
 """Requests in flight to one callback, unless it says otherwise."""
@@ -97,7 +89,8 @@ def _check_circuit(_instance: object, attribute: Any, value: Any) -> None:
     as_circuit(value, f"Callback.{attribute.name}")
 
 
-def _check_timeout(instance: object, attribute: Any, value: Any) -> None:
+def check_timeout(instance: object, attribute: Any, value: Any) -> None:
+    """A validator: nothing for None and for seconds that are more than 0."""
     if value is None:
         return
     name = f"{type(instance).__name__}.{attribute.name}"
@@ -129,7 +122,7 @@ class Overrides:
     ``timeout`` is in seconds for a whole attempt.
     """
 
-    timeout: float | None = field(default=None, validator=_check_timeout)
+    timeout: float | None = field(default=None, validator=check_timeout)
     schedule: RetrySchedule | None = field(
         default=None, validator=values.instance(RetrySchedule, optional=True)
     )
@@ -201,7 +194,7 @@ class Callback(_WorkedOut):
     rate: Rate | bool | None = field(kw_only=True, default=None, converter=_rate)
     circuit: Circuit | bool | None = field(kw_only=True, default=None, validator=_check_circuit)
     supersede: bool = field(kw_only=True, default=False, validator=values.instance(bool))
-    max_age: float | None = field(kw_only=True, default=None, validator=_check_timeout)
+    max_age: float | None = field(kw_only=True, default=None, validator=check_timeout)
     fallback: str | None = field(kw_only=True, default=None, validator=values.text(optional=True))
     egress: EgressPolicy | None = field(
         kw_only=True, default=None, validator=values.instance(EgressPolicy, optional=True)
@@ -321,63 +314,3 @@ class Callback(_WorkedOut):
 
 def _made(kind: type[Callback], given: dict[str, Any]) -> Callback:
     return kind(**given)
-
-
-def _callbacks(value: Iterable[Callback]) -> tuple[Callback, ...]:
-    given: object = value
-    if isinstance(given, Callback):
-        return (given,)
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise InvalidFieldError(
-            "AlarmGroup.callbacks", f"must be a list of callbacks, not {type(value).__name__}"
-        )
-    return tuple(value)
-
-
-@frozen
-class AlarmGroup(Overrides):
-    """A named list of callbacks; its ``timeout``, ``schedule`` and ``confirmation`` hold for all of them.
-
-    ``window`` is for how many seconds alarms are gathered, from the first one on, before they are sent in one
-    message; where a format has one alarm in a message, nothing is gathered.
-
-    A group without callbacks is an error: nobody would be told, and nobody would notice.
-    """
-
-    name: str = field(validator=values.text(empty=False))
-    callbacks: tuple[Callback, ...] = field(
-        kw_only=True, converter=_callbacks, validator=values.instances(Callback)
-    )
-    window: float | None = field(kw_only=True, default=None, validator=_check_timeout)
-
-    def __attrs_post_init__(self) -> None:
-        if not self.callbacks:
-            raise InvalidFieldError(
-                "AlarmGroup.callbacks", "is empty; an alarm group needs at least one callback"
-            )
-
-
-def check_distinct(group: AlarmGroup, field: str) -> None:
-    """Nothing when an outbox can tell the group's callbacks apart.
-
-    Else :class:`~alarm_dispatch.errors.InvalidFieldError` on ``field``.
-    """
-    names: set[str] = set()
-    for callback in group.callbacks:
-        if callback.name in names:
-            told = "has callbacks of one name, which the outbox could not tell apart; give each a name"
-            raise InvalidFieldError(f"{field}.callbacks[{callback.name!r}]", told)
-        names.add(callback.name)
-
-
-def effective_rules(callback: Callback, group: AlarmGroup, defaults: Overrides) -> DeliveryRules:
-    """One delivery's rules: the callback's, else the group's, else the dispatcher's, else the format's."""
-    rules = callback.format.rules
-    timeout, schedule, confirmation = rules.timeout, rules.schedule, rules.confirmation
-    for overrides in (defaults, group, callback):
-        timeout = timeout if overrides.timeout is None else overrides.timeout
-        schedule = overrides.schedule or schedule
-        confirmation = overrides.confirmation or confirmation
-    if timeout == rules.timeout and schedule is rules.schedule and confirmation is rules.confirmation:
-        return rules  # shared by all deliveries of a storm
-    return DeliveryRules(timeout=timeout, schedule=schedule, confirmation=confirmation)

@@ -6,7 +6,6 @@ import asyncio
 
 import attrs
 
-from alarm_dispatch.callbacks import AlarmGroup
 from alarm_dispatch.cli.carriage import TRANSPORTS, transport_named
 from alarm_dispatch.cli.inputs import Destination, RuleOptions
 from alarm_dispatch.cli.keeping import Keeping
@@ -15,6 +14,7 @@ from alarm_dispatch.delivery import DispatchReport
 from alarm_dispatch.dispatcher import AsyncDispatcher
 from alarm_dispatch.egress import INTERNAL, EgressPolicy
 from alarm_dispatch.exchange import Transport
+from alarm_dispatch.groups import AlarmGroup
 
 __all__ = ["run"]
 

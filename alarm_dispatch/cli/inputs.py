@@ -14,11 +14,12 @@ import attrs
 from attrs import field, frozen
 
 from alarm_dispatch import formats
-from alarm_dispatch.callbacks import AlarmGroup, Callback
+from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.cli.errors import CommandError
 from alarm_dispatch.cli.keys import signer_by
 from alarm_dispatch.errors import ConfigurationError, InvalidFieldError
 from alarm_dispatch.formats import Format
+from alarm_dispatch.groups import AlarmGroup
 from alarm_dispatch.loading import load_alarm, load_groups
 from alarm_dispatch.loading.source import read_json_text
 from alarm_dispatch.model import Alarm

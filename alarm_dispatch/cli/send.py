@@ -10,7 +10,6 @@ from typing import Any
 
 from attrs import define, field
 
-from alarm_dispatch.callbacks import AlarmGroup
 from alarm_dispatch.cli.carriage import TRANSPORTS, transport_named
 from alarm_dispatch.cli.documents import report_document
 from alarm_dispatch.cli.errors import CommandError
@@ -23,6 +22,7 @@ from alarm_dispatch.dispatcher import AsyncDispatcher
 from alarm_dispatch.egress import INTERNAL, EgressPolicy
 from alarm_dispatch.errors import BuildError
 from alarm_dispatch.exchange import Attempt
+from alarm_dispatch.groups import AlarmGroup
 from alarm_dispatch.model import Alarm
 
 __all__ = ["FAILED", "INTERRUPTED", "NOTHING_TO_SEND", "Follower", "exit_code", "print_report", "run"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from alarm_dispatch.callbacks import AlarmGroup, Callback
+from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.delivery import Delivery, DispatchReport
 from alarm_dispatch.dispatcher.drilling import Drilling
 from alarm_dispatch.dispatcher.observing import enter_evaluation
@@ -20,6 +20,7 @@ from alarm_dispatch.dispatcher.settings import (
 )
 from alarm_dispatch.engine import DispatcherStats, Engine
 from alarm_dispatch.errors import DispatcherClosedError, OutboxError, WrongThreadError
+from alarm_dispatch.groups import AlarmGroup
 from alarm_dispatch.handles import AsyncHandle
 from alarm_dispatch.heartbeats import Heartbeat
 from alarm_dispatch.jobs import Job, Unbuilt

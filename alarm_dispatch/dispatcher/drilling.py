@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from alarm_dispatch.callbacks import AlarmGroup
 from alarm_dispatch.dispatcher.settings import DispatcherSettings, check_every, enter, enter_kept
 from alarm_dispatch.drills import drill_alarm, heartbeat_alarm
 from alarm_dispatch.engine import Engine
+from alarm_dispatch.groups import AlarmGroup
 from alarm_dispatch.heartbeats import Heartbeat
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.tickets import Ticket

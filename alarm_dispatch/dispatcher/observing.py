@@ -7,12 +7,12 @@ from datetime import datetime
 
 from attrs import define
 
-from alarm_dispatch.callbacks import AlarmGroup
 from alarm_dispatch.clock import Clock
 from alarm_dispatch.engine import Engine
 from alarm_dispatch.engine.backlog import Backlog
 from alarm_dispatch.engine.durable import DurableEngine
 from alarm_dispatch.errors import OutboxError
+from alarm_dispatch.groups import AlarmGroup
 from alarm_dispatch.jobs import Job, Unbuilt
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox.base import Outbox

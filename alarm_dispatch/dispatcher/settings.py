@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from alarm_dispatch.callbacks import AlarmGroup, Overrides, check_transport
+from alarm_dispatch.callbacks import Overrides, check_transport
 from alarm_dispatch.clock import Clock, SystemClock
 from alarm_dispatch.confirmation import ConfirmationLike, confirmed_by
 from alarm_dispatch.dispatcher.ids import DeliveryIds
@@ -20,10 +20,12 @@ from alarm_dispatch.engine.durable import DurableEngine
 from alarm_dispatch.engine.keeping import LEASE, KeepingSettings
 from alarm_dispatch.errors import InvalidFieldError, OutboxError
 from alarm_dispatch.exchange import Transport
-from alarm_dispatch.jobs import Job, Preparation, Unbuilt
+from alarm_dispatch.groups import AlarmGroup
+from alarm_dispatch.jobs import Job, Unbuilt
 from alarm_dispatch.limits import DEFAULT_MAX_RETRY_AFTER, Circuit, as_circuit
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox.base import Outbox
+from alarm_dispatch.preparation import Preparation
 from alarm_dispatch.repeats import RepeatTracker
 from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.tickets import Ticket

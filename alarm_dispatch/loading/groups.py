@@ -10,7 +10,7 @@ from typing import Any
 from attrs import fields, frozen
 
 from alarm_dispatch import formats
-from alarm_dispatch.callbacks import AlarmGroup, Callback
+from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.confirmation import (
     Confirmation,
     any_2xx,
@@ -24,6 +24,7 @@ from alarm_dispatch.egress.policy import Preset, check_not_empty
 from alarm_dispatch.errors import ConfigurationError, InvalidFieldError
 from alarm_dispatch.exchange import Transport
 from alarm_dispatch.formats import Format
+from alarm_dispatch.groups import AlarmGroup
 from alarm_dispatch.http_values import check_headers
 from alarm_dispatch.limits import Rate
 from alarm_dispatch.loading.signers import signer_from

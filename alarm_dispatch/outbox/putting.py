@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from alarm_dispatch.alarm_json import dump_alarm
-from alarm_dispatch.callbacks import AlarmGroup, Callback, check_distinct
+from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.errors import OutboxCorruptError
 from alarm_dispatch.formats import BuildContext
 from alarm_dispatch.formats.abilities import messages_of
+from alarm_dispatch.groups import AlarmGroup, check_distinct
 from alarm_dispatch.json_text import tolerant_json
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox import sql

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from alarm_dispatch.callbacks import AlarmGroup
 from alarm_dispatch.clock import Clock, SystemClock
 from alarm_dispatch.errors import InvalidFieldError
+from alarm_dispatch.groups import AlarmGroup
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.repeats.decision import Observation, RepeatState, decide
 from alarm_dispatch.repeats.store import MemoryRepeats, RepeatKey, RepeatStore

@@ -19,7 +19,7 @@ import pytest
 
 from alarm_dispatch import Alarm, formats, load_alarm, model, schedule
 from alarm_dispatch.callbacks import DEFAULT_LIMIT as DEFAULT_CALLBACK_LIMIT
-from alarm_dispatch.callbacks import AlarmGroup, Callback
+from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.cli.stored import stored_document
 from alarm_dispatch.delivery import DeliveryStatus
 from alarm_dispatch.dispatcher import DEFAULT_BACKLOG, DEFAULT_LIMIT
@@ -45,6 +45,7 @@ from alarm_dispatch.formats.template.filters import FILTERS
 from alarm_dispatch.formats.template.samples import CONTEXT as _CONTEXT
 from alarm_dispatch.formats.template.sandbox import Program
 from alarm_dispatch.formats.tencent.dimensions.shape import KEY
+from alarm_dispatch.groups import AlarmGroup
 from alarm_dispatch.limits import DEFAULT_MAX_RETRY_AFTER
 from alarm_dispatch.loading.groups import _HttpxSettings
 from alarm_dispatch.loading.signers import HmacSettings, StandardWebhooksSettings

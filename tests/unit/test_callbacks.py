@@ -10,10 +10,11 @@ import attrs
 import pytest
 
 from alarm_dispatch import AlarmGroup, Callback, Judgement, RetrySchedule, Verdict, formats
-from alarm_dispatch.callbacks import DEFAULT_LIMIT, Overrides, effective_rules
+from alarm_dispatch.callbacks import DEFAULT_LIMIT, Overrides
 from alarm_dispatch.confirmation import Confirmation, any_2xx, status_is
 from alarm_dispatch.errors import AlarmDispatchError, InvalidFieldError, UnknownFormatError
 from alarm_dispatch.formats import DeliveryRules, blueking, tencent
+from alarm_dispatch.groups import effective_rules
 from tests.unit.made import NullTransport, PlainFormat, callback, group, reply
 
 _RULES = DeliveryRules(timeout=1.0, schedule=RetrySchedule(attempts=1), confirmation=status_is(201))
