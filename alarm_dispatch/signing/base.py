@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterable, Mapping
@@ -70,6 +71,15 @@ class FunctionSigner:
         answer = self._function(content, delivery_id=delivery_id, attempt=attempt, at=at)
         return answer.items() if isinstance(answer, Mapping) else answer
 
+    @property
+    def name(self) -> str:
+        """The function's, as its module has it; a partial's arguments, of which one is the key, are no part."""
+        function: Any = self._function
+        while isinstance(function, functools.partial):
+            function = function.func
+        found = getattr(function, "__qualname__", None)
+        return found if isinstance(found, str) else type(function).__qualname__
+
     def __repr__(self) -> str:
         # Not the function's own: a partial shows its arguments, and one of them is the key.
         return "FunctionSigner()"
@@ -130,6 +140,11 @@ def header_names(signer: Signer) -> tuple[str, ...]:
     return tuple(getattr(signer, "header_names", ()))
 
 
+def _who(signer: Signer) -> str:
+    """What an error calls it, which is how its author does."""
+    return signer.name if isinstance(signer, FunctionSigner) else type(signer).__name__
+
+
 def signed(request: Request, signer: Signer) -> Request:
     """The request with its signature.
 
@@ -140,7 +155,7 @@ def signed(request: Request, signer: Signer) -> Request:
     except SigningError as error:
         made = error
     except Exception as error:  # noqa: BLE001 - whatever it is, it fails this delivery; its text may hold the key
-        made = SigningError(f"{type(signer).__name__} raised {type(error).__name__}")
+        made = SigningError(f"{_who(signer)} raised {type(error).__name__}")
         # Where it was raised says nothing of the key.
         made.__traceback__ = error.__traceback__
     else:
@@ -153,7 +168,7 @@ def signed(request: Request, signer: Signer) -> Request:
 
 def _headers_of(request: Request, signer: Signer) -> tuple[tuple[str, str], ...]:
     """What the signer answers, when it can be sent."""
-    who, at = type(signer).__name__, request.started_at
+    who, at = _who(signer), request.started_at
     assert at is not None  # noqa: S101 - for mypy: the engine's requests have it
     answer: Any = signer.sign(
         request.content,
@@ -165,6 +180,8 @@ def _headers_of(request: Request, signer: Signer) -> tuple[tuple[str, str], ...]
         answer.close()
         raise SigningError(f"{who} is asynchronous; a signer must be a plain function")
     pairs = answer.items() if isinstance(answer, Mapping) else answer
+    if pairs is None:  # the function has no return
+        pairs = ()
     try:
         # A generator may have no end.
         headers = check_headers(list(itertools.islice(pairs, _MOST_HEADERS + 1)), "headers")
