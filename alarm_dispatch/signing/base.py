@@ -14,6 +14,7 @@ import attrs
 from alarm_dispatch.errors import InvalidFieldError, SigningError
 from alarm_dispatch.exchange import Request
 from alarm_dispatch.http_values import check_headers
+from alarm_dispatch.shown import kind_of
 
 __all__ = [
     "FunctionSigner",
@@ -73,12 +74,11 @@ class FunctionSigner:
 
     @property
     def name(self) -> str:
-        """The function's, as its module has it; a partial's arguments, of which one is the key, are no part."""
+        """The function's, without what a partial holds: one of its arguments is the key."""
         function: Any = self._function
         while isinstance(function, functools.partial):
             function = function.func
-        found = getattr(function, "__qualname__", None)
-        return found if isinstance(found, str) else type(function).__qualname__
+        return kind_of(function)
 
     def __repr__(self) -> str:
         # Not the function's own: a partial shows its arguments, and one of them is the key.

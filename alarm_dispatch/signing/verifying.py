@@ -67,7 +67,7 @@ def exact_bytes(text: str) -> bytes:
 
 
 def check_content(content: Any) -> None:
-    """Nothing for bytes, else :class:`~alarm_dispatch.errors.InvalidFieldError`: a text was decoded by a guess."""
+    """Nothing for bytes; :class:`~alarm_dispatch.errors.InvalidFieldError` for a text, decoded by a guess."""
     if not isinstance(content, bytes | bytearray | memoryview):
         told = f"must be bytes, the body exactly as it came, not {type(content).__name__}"
         raise InvalidFieldError("content", told)

@@ -247,7 +247,10 @@ def _nothing(*_: object, **__: object) -> None:
         (_one_argument, "_one_argument raised TypeError"),
         (_nothing, "_nothing answered no headers, and nothing is sent unsigned"),
         (_late, "_late is asynchronous; a signer must be a plain function"),
-        (functools.partial(functools.partial(_nothing, "hunter2"), key="hunter2"), "_nothing answered no hea"),
+        (
+            functools.partial(functools.partial(_nothing, "hunter2"), key="hunter2"),
+            "_nothing answered no hea",
+        ),
         (_Sealed(), "_Sealed raised KeyError"),
         (functools.partial(_Sealed(), "hunter2"), "_Sealed raised KeyError"),
         (_Sealed().sign_it, "_Sealed.__call__ raised KeyError"),

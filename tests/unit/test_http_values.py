@@ -81,8 +81,14 @@ def test_good_urls_stay_as_they_are(url: str) -> None:
         ("http://h:abc/", "has a port that is no number from 1 to 65535"),
         ("http://h:-1/", "has a port that is no number from 1 to 65535"),
         ("http://h:+80/", "has a port that is no number from 1 to 65535"),
-        ("http://h:80:90/", "has a port that is no number from 1 to 65535; an IPv6 address stands in brackets"),
-        ("http://u:p@::1/", "has a port that is no number from 1 to 65535; an IPv6 address stands in brackets"),
+        (
+            "http://h:80:90/",
+            "has a port that is no number from 1 to 65535; an IPv6 address stands in brackets",
+        ),
+        (
+            "http://u:p@::1/",
+            "has a port that is no number from 1 to 65535; an IPv6 address stands in brackets",
+        ),
         ("http://u:p:q@h:x/", "has a port that is no number from 1 to 65535"),
         ("http://h:８０/", "has a port that is no number from 1 to 65535"),
         ("http://[::1/", "is not a URL (Invalid IPv6 URL)"),
