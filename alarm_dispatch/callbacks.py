@@ -23,6 +23,7 @@ from alarm_dispatch.redaction import SecretUrl, redact_headers, redact_url, secr
 from alarm_dispatch.request_headers import FORBIDDEN
 from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.secret import Hidden, Secret, hidden, revealed
+from alarm_dispatch.shown import a_kind
 from alarm_dispatch.signing.base import Signer, SignerLike, as_signer, header_names
 
 __all__ = [
@@ -105,7 +106,8 @@ def check_transport(value: Any, name: str) -> None:
         raise InvalidFieldError(name, f"is the class {value.__name__}; give an object of it")
     if not isinstance(value, Transport):
         raise InvalidFieldError(
-            name, f"must have a method 'async send(request, *, deadline)'; a {type(value).__name__} has none"
+            name,
+            f"must have a method 'async send(request, *, deadline)'; {a_kind(type(value).__name__)} has none",
         )
 
 

@@ -24,6 +24,7 @@ from alarm_dispatch.limits import DEFAULT_MAX_RETRY_AFTER, Circuit, as_circuit
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox.base import Outbox
 from alarm_dispatch.schedule import RetrySchedule
+from alarm_dispatch.shown import a_kind
 from alarm_dispatch.tickets import Ticket
 from alarm_dispatch.transports.httpx import HttpxTransport
 from alarm_dispatch.values import check_number
@@ -77,7 +78,7 @@ class DispatcherSettings:
         check_transport(transport, "transport")
         for hook in (hooks := tuple(hooks)):
             if not callable(hook):
-                raise InvalidFieldError("hooks", f"must be callable; a {type(hook).__name__} is not")
+                raise InvalidFieldError("hooks", f"must be callable; {a_kind(type(hook).__name__)} is not")
         self._clock = _checked_clock(clock)
         self._backlog = Backlog(_at_least_one(backlog, "backlog"))
         self._settings = EngineSettings(
@@ -152,7 +153,7 @@ def _keeping(
     if isinstance(outbox, type):
         raise InvalidFieldError("outbox", f"is the class {outbox.__name__}; give an object of it")
     if not isinstance(outbox, Outbox):
-        raise InvalidFieldError("outbox", f"must be an outbox; a {type(outbox).__name__} is none")
+        raise InvalidFieldError("outbox", f"must be an outbox; {a_kind(type(outbox).__name__)} is none")
     for index, group in enumerate(groups):
         if not isinstance(group, AlarmGroup):
             raise InvalidFieldError(f"groups[{index}]", f"must be an AlarmGroup, not {type(group).__name__}")
@@ -181,7 +182,7 @@ def _checked_clock(clock: Clock | None) -> Clock:
     if clock is None:
         return SystemClock()
     if not (hasattr(clock, "now") and hasattr(clock, "new_event_loop")):
-        told = f"must have now() and new_event_loop(); a {type(clock).__name__} has not"
+        told = f"must have now() and new_event_loop(); {a_kind(type(clock).__name__)} has not"
         raise InvalidFieldError("clock", told)
     return clock
 

@@ -14,7 +14,7 @@ import attrs
 from alarm_dispatch.errors import InvalidFieldError, SigningError
 from alarm_dispatch.exchange import Request
 from alarm_dispatch.http_values import check_headers
-from alarm_dispatch.shown import kind_of
+from alarm_dispatch.shown import a_kind, kind_of
 
 __all__ = [
     "FunctionSigner",
@@ -131,7 +131,7 @@ def as_signer(value: SignerLike, field: str) -> Signer:
     raise InvalidFieldError(
         field,
         "must have a method 'sign(content, *, delivery_id, attempt, at)', or be such a function; "
-        f"a {type(given).__name__} is neither",
+        f"{a_kind(type(given).__name__)} is neither",
     )
 
 

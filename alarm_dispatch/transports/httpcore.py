@@ -100,7 +100,7 @@ def new_pool(
     """A pool of at most so many ``connections``, of which ``kept`` stay open for ``kept_for`` seconds.
 
     ``tls`` may be None for one that is for plain HTTP.  ``proxy`` is an HTTP proxy's URL and the headers for
-    it, ``proxy_tls`` the context for its own connections.  Those pass no gate: where it is, its operator said.
+    it, ``proxy_tls`` the context for connections to it.  They pass no gate: where it is, its operator said.
     """
     network: Any
     if proxy is None:

@@ -142,8 +142,8 @@ class HttpxTransport:
         self._tls = checked_tls("HttpxTransport", tls, ca_file, client_cert, insecure=insecure_tls)
         self._proxy_tls: ssl.SSLContext | None = None
         if http2 and tls is None and self._proxy is not None and self._proxy[0].startswith("https:"):
-            # httpcore writes into a context what it offers: HTTP/2 to receivers, not to the proxy.  uvloop reads
-            # that one turn later, when it may be what is meant for the other.
+            # httpcore writes into a context what it offers: HTTP/2 to receivers, not to the proxy.  uvloop
+            # reads that one turn later, when it may be what is meant for the other.
             self._proxy_tls = make_tls(ca_file, client_cert, insecure=insecure_tls)
         self._headers = general_headers("HttpxTransport", headers, auth)
         self.secrets = secret_texts(self._headers, proxy)

@@ -380,7 +380,10 @@ def test_a_callback_may_not_set_what_its_signer_writes(headers, signer, field, t
     ("signer", "problem"),
     [
         ("whsec_hunter2", "must have a method 'sign(content, *, delivery_id, attempt, at)'"),
-        (5, "must have a method 'sign(content, *, delivery_id, attempt, at)'"),
+        (
+            5,
+            "must have a method 'sign(content, *, delivery_id, attempt, at)', or be such a function; an int is",
+        ),
         (StandardWebhooks, "is the class StandardWebhooks; give an object of it"),
         (StandardWebhooksVerifier(SHARED), "must have a method 'sign(content, *, delivery_id, attempt, at)'"),
     ],
