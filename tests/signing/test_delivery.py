@@ -382,7 +382,7 @@ def test_a_callback_may_not_set_what_its_signer_writes(headers, signer, field, t
         ("whsec_hunter2", "must have a method 'sign(content, *, delivery_id, attempt, at)'"),
         (
             5,
-            "must have a method 'sign(content, *, delivery_id, attempt, at)', or be such a function; an int is",
+            "must have a method 'sign(content, *, delivery_id, attempt, at)', or be such a function; an int",
         ),
         (StandardWebhooks, "is the class StandardWebhooks; give an object of it"),
         (StandardWebhooksVerifier(SHARED), "must have a method 'sign(content, *, delivery_id, attempt, at)'"),
