@@ -26,6 +26,7 @@ from alarm_dispatch.secret import Hidden, Secret, hidden, revealed
 from alarm_dispatch.service_urls import NAME as APPRISE
 from alarm_dispatch.service_urls import is_service_url
 from alarm_dispatch.services import check_taken
+from alarm_dispatch.shown import a_kind
 from alarm_dispatch.signing.base import Signer, SignerLike, as_signer, header_names
 
 __all__ = ["DEFAULT_LIMIT", "Callback", "Overrides", "check_timeout", "check_transport"]
@@ -111,7 +112,8 @@ def check_transport(value: Any, name: str) -> None:
         raise InvalidFieldError(name, f"is the class {value.__name__}; give an object of it")
     if not isinstance(value, Transport):
         raise InvalidFieldError(
-            name, f"must have a method 'async send(request, *, deadline)'; a {type(value).__name__} has none"
+            name,
+            f"must have a method 'async send(request, *, deadline)'; {a_kind(type(value).__name__)} has none",
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 import attrs
 
 from alarm_dispatch.errors import InvalidFieldError
+from alarm_dispatch.shown import a_kind
 
 __all__ = [
     "JsonObject",
@@ -112,7 +113,8 @@ def _freeze(value: Any, field: str, room: int) -> JsonValue:
         return _freeze_nested(value, field, room)
     raise InvalidFieldError(
         field,
-        f"a {type(value).__name__} is no JSON value; allowed are text, numbers, bool, None, lists, mappings",
+        f"{a_kind(type(value).__name__)} is no JSON value; "
+        "allowed are text, numbers, bool, None, lists, mappings",
     )
 
 
@@ -262,8 +264,7 @@ def non_negative(*, optional: bool = False, whole: bool = False, least: int = 0)
 
 
 def _told(kinds: tuple[type, ...]) -> str:
-    told = " or ".join(kind.__name__ for kind in kinds)
-    return f"an {told}" if told[0] in "AEIOaeio" else f"a {told}"
+    return a_kind(" or ".join(kind.__name__ for kind in kinds))
 
 
 def instance(*kinds: type, optional: bool = False) -> _Validator:

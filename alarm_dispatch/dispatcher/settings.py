@@ -28,6 +28,7 @@ from alarm_dispatch.outbox.base import Outbox
 from alarm_dispatch.preparation import Preparation
 from alarm_dispatch.repeats import RepeatTracker
 from alarm_dispatch.schedule import RetrySchedule
+from alarm_dispatch.shown import a_kind
 from alarm_dispatch.tickets import Ticket
 from alarm_dispatch.transports.apprise import AppriseTransport
 from alarm_dispatch.transports.httpx import HttpxTransport
@@ -84,7 +85,7 @@ class DispatcherSettings:
         check_transport(transport, "transport")
         for hook in (hooks := tuple(hooks)):
             if not callable(hook):
-                raise InvalidFieldError("hooks", f"must be callable; a {type(hook).__name__} is not")
+                raise InvalidFieldError("hooks", f"must be callable; {a_kind(type(hook).__name__)} is not")
         self._clock = _checked_clock(clock)
         self._backlog = Backlog(_at_least_one(backlog, "backlog"))
         self._settings = EngineSettings(
@@ -178,7 +179,7 @@ def _keeping(
     if isinstance(outbox, type):
         raise InvalidFieldError("outbox", f"is the class {outbox.__name__}; give an object of it")
     if not isinstance(outbox, Outbox):
-        raise InvalidFieldError("outbox", f"must be an outbox; a {type(outbox).__name__} is none")
+        raise InvalidFieldError("outbox", f"must be an outbox; {a_kind(type(outbox).__name__)} is none")
     for index, group in enumerate(groups):
         if not isinstance(group, AlarmGroup):
             raise InvalidFieldError(f"groups[{index}]", f"must be an AlarmGroup, not {type(group).__name__}")
@@ -213,7 +214,7 @@ def _checked_clock(clock: Clock | None) -> Clock:
     if clock is None:
         return SystemClock()
     if not (hasattr(clock, "now") and hasattr(clock, "new_event_loop")):
-        told = f"must have now() and new_event_loop(); a {type(clock).__name__} has not"
+        told = f"must have now() and new_event_loop(); {a_kind(type(clock).__name__)} has not"
         raise InvalidFieldError("clock", told)
     return clock
 

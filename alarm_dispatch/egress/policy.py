@@ -239,8 +239,10 @@ class EgressPolicy(_Remembering):
 
         That is its scheme, its port, its host's name, and its address when the host is one in any spelling.
         Of a URL for Apprise it is :attr:`leaves_apprise_free`.  Raises
-        :class:`~alarm_dispatch.errors.EgressRefusedError`.
+        :class:`~alarm_dispatch.errors.EgressRefusedError`, and
+        :class:`~alarm_dispatch.errors.InvalidFieldError` for what is no text.
         """
+        _check_is_text(url, "url")
         if is_service_url(url):
             if not self.leaves_apprise_free:
                 hint = "for a URL that you trust, give its callback egress=EgressPolicy.anything()"
@@ -258,8 +260,11 @@ class EgressPolicy(_Remembering):
     def check_address(self, address: str, url: str) -> None:
         """Nothing when this address, which a lookup of the URL's host answered, may be called.
 
-        Raises :class:`~alarm_dispatch.errors.EgressRefusedError`, also for text that is no address.
+        Raises :class:`~alarm_dispatch.errors.EgressRefusedError`, also for text that is no address, and
+        :class:`~alarm_dispatch.errors.InvalidFieldError` for what is no text.
         """
+        _check_is_text(address, "address")
+        _check_is_text(url, "url")
         try:
             parsed = parse_address(address)
         except ValueError:
@@ -325,6 +330,12 @@ class EgressPolicy(_Remembering):
 
     def _rules(self) -> dict[str, Any]:
         return {one.name: getattr(self, one.name) for one in fields(EgressPolicy) if one.init}
+
+
+def _check_is_text(value: object, field: str) -> None:
+    # No more than that: other text that is none of UTF-8's is refused like any other that is no URL.
+    if not isinstance(value, str):
+        raise InvalidFieldError(field, f"must be text, not {type(value).__name__}")
 
 
 def _made(rules: Mapping[str, Any]) -> EgressPolicy:

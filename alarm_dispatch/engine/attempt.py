@@ -13,6 +13,7 @@ from alarm_dispatch.foreign_logs import Carrying
 from alarm_dispatch.formats.abilities import finisher_of
 from alarm_dispatch.jobs import Job
 from alarm_dispatch.redaction import described
+from alarm_dispatch.shown import a_kind
 from alarm_dispatch.signing.base import finished, signed
 
 __all__ = ["Outcome", "make_request"]
@@ -109,7 +110,7 @@ async def _made(job: Job, request: Request, deadline: float) -> Outcome:
 def _check(answer: object, kind: type, who: str) -> None:
     """Raise TypeError when a user's object answered with something else than it must."""
     if not isinstance(answer, kind):
-        raise TypeError(f"{who} answered with a {type(answer).__name__}, not a {kind.__name__}")
+        raise TypeError(f"{who} answered with {a_kind(type(answer).__name__)}, not {a_kind(kind.__name__)}")
 
 
 async def _send_until(transport: Transport, request: Request, deadline: float) -> Reply:

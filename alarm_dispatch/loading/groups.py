@@ -89,7 +89,7 @@ _GROUP_KEYS = {attribute.name for attribute in fields(AlarmGroup)}
 
 
 def _holds_tables(content: Mapping[str, Any]) -> bool:
-    return bool(content) and all(isinstance(value, Mapping) for value in content.values())
+    return all(isinstance(value, Mapping) for value in content.values())
 
 
 def _single_groups(content: Any, name: str) -> list[tuple[str, Any]]:
@@ -101,7 +101,11 @@ def _single_groups(content: Any, name: str) -> list[tuple[str, Any]]:
                 name, [(at_key("$", key), "unknown key; allowed are: groups") for key in others]
             )
         groups, path = content["groups"], "$.groups"
-    elif isinstance(content, Mapping) and (_GROUP_KEYS & content.keys() or not _holds_tables(content)):
+    elif (
+        content
+        and isinstance(content, Mapping)
+        and (_GROUP_KEYS & content.keys() or not _holds_tables(content))
+    ):
         return [("$", content)]
     else:
         groups, path = content, "$"

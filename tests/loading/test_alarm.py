@@ -152,9 +152,9 @@ _RECORD: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("source", "wanted"),
     [
-        (5, {"$": "must be a mapping, not an integer"}),
-        (None, {"$": "must be a mapping, not null"}),
-        ([ALARM], {"$": "must be a mapping, not a list"}),
+        (5, {"$": "must be a table (mapping), not an integer"}),
+        (None, {"$": "must be a table (mapping), not null"}),
+        ([ALARM], {"$": "must be a table (mapping), not a list"}),
         (
             {},
             dict.fromkeys(("$.id", "$.policy", "$.condition", "$.target", "$.started_at"), "is missing"),
@@ -162,7 +162,7 @@ _RECORD: dict[str, Any] = {
         (alarm(id=5), {"$.id": "must be text, not an integer"}),
         (alarm(id=None), {"$.id": "must be text, not null"}),
         (alarm(id=""), {"$.id": "must not be empty"}),
-        (alarm(policy="p"), {"$.policy": "must be a mapping, not text"}),
+        (alarm(policy="p"), {"$.policy": "must be a table (mapping), not text"}),
         (alarm(policy={}), {"$.policy.id": "is missing", "$.policy.name": "is missing"}),
         (
             alarm(policy={"id": True, "name": 1, "tags": "a", "labels": {"a": {"\ud800": 1}}}),
@@ -180,7 +180,7 @@ _RECORD: dict[str, Any] = {
             {"$.policy.tags[1]": "must be text, not an integer"},
         ),
         (alarm(policy={"id": 1.5, "name": "x"}), {"$.policy.id": "must be text or an integer, not a number"}),
-        (alarm(condition="cpu"), {"$.condition": "must be a mapping"}),
+        (alarm(condition="cpu"), {"$.condition": "must be a table (mapping), not text"}),
         (alarm(condition={"kind": "log"}), {"$.condition.kind": "is 'log'; allowed are: metric, event"}),
         (alarm(condition={"kind": []}), {"$.condition.kind": "is []; allowed are: metric, event"}),
         (alarm(condition={}), {"$.condition.name": "is missing"}),
@@ -220,7 +220,7 @@ _RECORD: dict[str, Any] = {
         (
             alarm(target={"dimensions": [], "dimension_labels": [{"key": ""}], "region": 1}),
             {
-                "$.target.dimensions": "must be a mapping",
+                "$.target.dimensions": "must be a table (mapping), not a list",
                 "$.target.dimension_labels[0].key": "must not be empty",
                 "$.target.dimension_labels[0].display_name": "is missing",
                 "$.target.dimension_labels[0].display_value": "is missing",

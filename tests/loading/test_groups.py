@@ -297,13 +297,14 @@ def test_transports(transport: Any, attributes: Mapping[str, Any]) -> None:
 def test_a_transport_loads_its_files(tmp_path: Path) -> None:
     """Authorities, and a client's certificate, which are found wrong at once."""
     file = str(tmp_path / "missing.pem")
+    told = f"the file {file} cannot be read: No such file or directory"
 
     assert problems(load_groups, group(transport={"ca_file": file})) == {
-        "$.callbacks[0].transport.ca_file": "cannot be loaded: No such file or directory"
+        "$.callbacks[0].transport.ca_file": told
     }
     for client_cert in ([file, file], [file, file, "password"]):
         assert problems(load_groups, group(transport={"client_cert": client_cert})) == {
-            "$.callbacks[0].transport.client_cert": "cannot be loaded: No such file or directory"
+            "$.callbacks[0].transport.client_cert": told
         }
 
 
@@ -389,7 +390,7 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
         ({"timeout": float("nan")}, {"timeout": "must be finite, not nan"}),
         ({"limit": 0}, {"limit": "must be at least 1, not 0"}),
         ({"limit": 1.0}, {"limit": "must be an integer, not a number"}),
-        ({"headers": ["X"]}, {"headers": "must be a mapping, not a list"}),
+        ({"headers": ["X"]}, {"headers": "must be a table (mapping), not a list"}),
         ({"headers": {"X": 1}}, {"headers.X": "must be text, not an integer"}),
         (
             {"headers": {"Host": "x", "Alarm-Dispatch-Id": "1"}},
@@ -398,7 +399,7 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
                 "headers.Alarm-Dispatch-Id": "cannot be set: the library writes it anew for each attempt",
             },
         ),
-        ({"schedule": 3}, {"schedule": "must be a mapping, not an integer"}),
+        ({"schedule": 3}, {"schedule": "must be a table (mapping), not an integer"}),
         (
             {"schedule": {"attempts": 0, "delays": [5, -1], "jitter": "x", "stop": 1}},
             {
@@ -410,7 +411,7 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
         ),
         ({"schedule": {"delays": 5}}, {"schedule.delays": "must be a list of seconds"}),
         ({"schedule": {"delays": ["5"]}}, {"schedule.delays[0]": "must be a number, not text"}),
-        ({"transport": "httpx"}, {"transport": "must be a mapping, not text"}),
+        ({"transport": "httpx"}, {"transport": "must be a table (mapping), not text"}),
         ({"transport": {"kind": "ftp"}}, {"transport": "has the kind 'ftp'; allowed is: httpx"}),
         (
             {"transport": {"client_cert": ["a"]}},
@@ -429,13 +430,13 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
             {"transport": {"http2": 1, "headers": [], "ca_file": 1, "tls": 1, "max_reply_bytes": "x"}},
             {
                 "transport.http2": "must be true or false, not an integer",
-                "transport.headers": "must be a mapping, not a list",
+                "transport.headers": "must be a table (mapping), not a list",
                 "transport.ca_file": "must be text, not an integer",
                 "transport.max_reply_bytes": "must be an integer, not text",
                 "transport.tls": None,
             },
         ),
-        ({"transport": {"auth": "x"}}, {"transport.auth": "must be a mapping, not text"}),
+        ({"transport": {"auth": "x"}}, {"transport.auth": "must be a table (mapping), not text"}),
         (
             {"transport": {"auth": {"token": "", "name": "x"}}},
             {"transport.auth.token": "must not be empty", "transport.auth.name": None},
@@ -474,11 +475,17 @@ def test_every_problem_of_a_callback_is_told_at_once(
         ({"groups": 5}, {"$.groups": "must be a list of groups, or a table of groups by name"}),
         ({"groups": "a"}, {"$.groups": "must be a list of groups, or a table of groups by name"}),
         ({"groups": [], "more": 1, "b a": 2}, {"$.more": None, "$['b a']": None}),
-        ({}, {"$.name": "is missing", "$.callbacks": "is missing"}),
+        ({}, {"$": "has no group; there must be at least one"}),
         ({"name": "a"}, {"$.callbacks": "is missing"}),
         ({"oncall": 5}, {"$.name": "is missing", "$.callbacks": "is missing", "$.oncall": None}),
-        ([5, []], {"$[0]": "must be a mapping, not an integer", "$[1]": "must be a mapping, not a list"}),
-        ({"groups": {"a": 5}}, {"$.groups.a": "must be a mapping, not an integer"}),
+        (
+            [5, []],
+            {
+                "$[0]": "must be a table (mapping), not an integer",
+                "$[1]": "must be a table (mapping), not a list",
+            },
+        ),
+        ({"groups": {"a": 5}}, {"$.groups.a": "must be a table (mapping), not an integer"}),
         ({"groups": {"a b": {}}}, {"$.groups['a b'].callbacks": "is missing"}),
         (
             {"groups": {"\ud800": {}}},
@@ -641,7 +648,7 @@ def test_what_spares_a_receiver(key: str, value: Any, loaded: object) -> None:
         ("rate", 0, r"\$\.callbacks\[0\]\.rate: is no rate: 0"),
         ("rate", True, r"\$\.callbacks\[0\]\.rate: is no rate: True"),
         ("circuit", {"failures": 0}, r"\$\.callbacks\[0\]\.circuit\.failures: must be at least 1"),
-        ("circuit", 3, r"\$\.callbacks\[0\]\.circuit: must be a mapping"),
+        ("circuit", 3, r"\$\.callbacks\[0\]\.circuit: must be a table \(mapping\)"),
         ("max_age", -1, r"\$\.callbacks\[0\]\.max_age: must be more than 0"),
     ],
 )

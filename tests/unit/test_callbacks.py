@@ -81,6 +81,11 @@ def test_an_unknown_format_is_told_with_the_known_ones() -> None:
         ({"headers": {"Host": "x"}}, "Callback.headers['Host']", "cannot be set: the transport writes it"),
         ({"headers": "X: 1"}, "Callback.headers", "must be a mapping or pairs, not str"),
         ({"transport": object()}, "Callback.transport", "must have a method 'async send(request, *, dead"),
+        (
+            {"transport": 5},
+            "Callback.transport",
+            "must have a method 'async send(request, *, deadline)'; an int h",
+        ),
         ({"transport": NullTransport}, "Callback.transport", "is the class NullTransport; give an object of"),
         ({"limit": 0}, "Callback.limit", "must be at least 1, not 0"),
         ({"limit": 1.5}, "Callback.limit", "must be an integer, not 1.5"),

@@ -313,7 +313,7 @@ def test_objects_hold_json_values_only(kind: type, name: str) -> None:
     for content in ({"\ud800": 1}, {"a": {"\ud800": 1}}, {"a": [["\ud800"]]}):
         assert problem_of(kind, **{name: content}).startswith("has a lone surrogate at position 0")
     assert problem_of(kind, **{name: {"a": {"b": float("nan")}}}) == "must be finite, not nan"
-    assert problem_of(kind, **{name: {"a": object()}}).startswith("a object is no JSON value")
+    assert problem_of(kind, **{name: {"a": object()}}).startswith("an object is no JSON value")
     assert problem_of(kind, **{name: [("a", 1)]}) == "must be a mapping, not list"
     assert problem_of(kind, **{name: None}) == "must be a mapping, not NoneType"
 
