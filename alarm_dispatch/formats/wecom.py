@@ -75,14 +75,16 @@ _MARKUP = {
     Kind.TEXT: Markup(escaped=without_user_tags),
 }
 
-# Codes of the vendor's table of global errors (document/path/90313), as public clients have it.  After 45009
-# the minute of the rate has to pass.  A body that it cannot take (40008, 40058, 44004, 45002) and a robot
-# that is gone (93000), stopped (93004) or not in the chat (93008) are the same at every further attempt.
+# The vendor's robot page lists no codes.  93000 (no such robot, or it is out of the chat), 93004 (stopped)
+# and 93008 (not in the chat) are of its table of global errors (document/path/90313), in whose wording public
+# clients agree; 44004 (empty content), 45009 (too many) and 93000 were seen in replies of robots, as public
+# clients quote them.  After 45009 the minute of the rate has to pass; the others are the same at every
+# attempt.  Most of the table is of other interfaces, so nothing else of it is final.
 _CODES = Codes(
     code="errcode",
     message="errmsg",
     pauses={45009: 60.0},
-    final=frozenset({40008, 40058, 44004, 45002, 93000, 93004, 93008}),
+    final=frozenset({44004, 93000, 93004, 93008}),
 )
 _CONFIRMATION = confirmed_by_code(_CODES)
 # The vendor's page tells no timeout, attempts or waits; these are ours.
