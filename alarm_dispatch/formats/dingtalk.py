@@ -23,9 +23,9 @@ from alarm_dispatch.formats.robots.answers import Codes, confirmed_by_code
 from alarm_dispatch.formats.robots.escaping import as_it_is, escaped_markdown
 from alarm_dispatch.formats.robots.packing import Message, Shape, packed
 from alarm_dispatch.formats.robots.reading import message_of
-from alarm_dispatch.formats.robots.secret import as_signing_secret, secret_texts
 from alarm_dispatch.formats.robots.sizes import json_cost
 from alarm_dispatch.formats.robots.telling import Markup, Robot, test_text
+from alarm_dispatch.formats.secret_options import secret_option, secret_texts
 from alarm_dispatch.limits import Rate
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.schedule import RetrySchedule
@@ -121,7 +121,7 @@ def _kind(value: Kind | str) -> Kind:
 
 
 def _secret(value: Secret | str | None) -> Secret | None:
-    return as_signing_secret(value)
+    return None if value is None else secret_option(value, "Format.secret")
 
 
 @frozen(kw_only=True)

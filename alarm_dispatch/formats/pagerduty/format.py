@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, tzinfo
-from typing import Any
 
 import attrs
 from attrs import field, frozen
@@ -21,7 +20,7 @@ from alarm_dispatch.formats.pagerduty.build import (
     triggered,
 )
 from alarm_dispatch.formats.pagerduty.wire import NAME, Event, converter
-from alarm_dispatch.formats.secret_options import kept, needed, secret_option
+from alarm_dispatch.formats.secret_options import needed, secret_option, secret_texts
 from alarm_dispatch.formats.wording import Language, as_language, as_zone
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.secret import Secret
@@ -72,7 +71,7 @@ class Format:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The routing key."""
-        return tuple(filter(None, (self.routing_key.reveal(),)))
+        return secret_texts(self.routing_key)
 
     @property
     def limits(self) -> tuple[str, ...]:
@@ -105,17 +104,3 @@ class Format:
         """
         event = resolved(f"verification {context.session_id}", needed(self.routing_key, NAME))
         return Verification(payload=self._payload(event), confirmation=_CONFIRMATION)
-
-    def __copy__(self) -> Format:
-        return self  # by way of a pickle it would lose its key
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Format:
-        return self
-
-    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        given = {one.name: getattr(self, one.name) for one in attrs.fields(type(self))}
-        return _made, (type(self), {**given, "routing_key": kept(self.routing_key)})
-
-
-def _made(kind: type[Format], given: dict[str, Any]) -> Format:
-    return kind(**given)
