@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, tzinfo
+from typing import ClassVar
 
 import attrs
 from attrs import field, frozen
 
 from alarm_dispatch import values
 from alarm_dispatch.confirmation import status_is
+from alarm_dispatch.formats.abilities import About
 from alarm_dispatch.formats.base import BuildContext, DeliveryRules, Payload, Verification
-from alarm_dispatch.formats.fields import json_payload, read_json, structured
+from alarm_dispatch.formats.fields import JSON_TYPE, json_payload, read_json, structured
 from alarm_dispatch.formats.open_rules import open_rules, retried_on_busy_only
 from alarm_dispatch.formats.pagerduty.build import (
     LONGEST_KEY,
@@ -31,6 +33,7 @@ __all__ = ["Format"]
 # are to be tried again.
 _CONFIRMATION = status_is(202)
 _RULES = open_rules(retried_on_busy_only(_CONFIRMATION))
+_LIMITS = (f"summary: {LONGEST_SUMMARY} characters", f"dedup_key: {LONGEST_KEY} characters")
 
 
 def _routing_key(value: Secret | str) -> Secret:
@@ -51,6 +54,10 @@ class Format:
     Delivery: confirmed by 202, tried again on 429 and 5xx only; timeout and waits are ours.  Raises
     :class:`~alarm_dispatch.errors.InvalidFieldError`.
     """
+
+    about: ClassVar[About] = About(
+        needs=("routing_key",), rules=_RULES, content_type=JSON_TYPE, limits=_LIMITS
+    )
 
     routing_key: Secret = field(converter=_routing_key)
     client: str | None = field(default=None, validator=values.text(optional=True, empty=False))
@@ -76,7 +83,7 @@ class Format:
     @property
     def limits(self) -> tuple[str, ...]:
         """PagerDuty's, by its documentation."""
-        return (f"summary: {LONGEST_SUMMARY} characters", f"dedup_key: {LONGEST_KEY} characters")
+        return _LIMITS
 
     def build(self, alarm: Alarm, context: BuildContext) -> Payload:
         """The event.
