@@ -13,7 +13,7 @@ from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.formats import fields
 from alarm_dispatch.formats.abilities import Bundle
 from alarm_dispatch.formats.base import BuildContext, DeliveryRules, Payload, Verification
-from alarm_dispatch.formats.robots.answers import Codes, confirmed_by_code
+from alarm_dispatch.formats.robots.answers import Codes, robot_rules
 from alarm_dispatch.formats.robots.escaping import escaped_markdown, without_user_tags
 from alarm_dispatch.formats.robots.packing import Message, Shape, packed
 from alarm_dispatch.formats.robots.reading import message_of
@@ -21,7 +21,6 @@ from alarm_dispatch.formats.robots.sizes import utf8_cost
 from alarm_dispatch.formats.robots.telling import Markup, Robot, test_text
 from alarm_dispatch.limits import Rate
 from alarm_dispatch.model import Alarm
-from alarm_dispatch.schedule import RetrySchedule
 
 __all__ = ["NAME", "Format", "Kind", "MarkdownContent", "TextContent", "WireMessage"]
 
@@ -86,11 +85,7 @@ _CODES = Codes(
     pauses={45009: 60.0},
     final=frozenset({44004, 93000, 93004, 93008}),
 )
-_CONFIRMATION = confirmed_by_code(_CODES)
-# The vendor's page tells no timeout, attempts or waits; these are ours.
-_RULES = DeliveryRules(
-    timeout=5.0, schedule=RetrySchedule(attempts=3, delays=(5, 10)), confirmation=_CONFIRMATION
-)
+_RULES = robot_rules(_CODES)
 
 
 def _kind(value: Kind | str) -> Kind:
@@ -182,7 +177,7 @@ class Format(Robot):
     def verification(self, context: BuildContext) -> Verification:  # noqa: ARG002 - the same for every URL
         """A message that says that it is a test: a robot has no other request that checks its URL."""
         payload = self._payload(test_text(self.language), mentioning=False)
-        return Verification(payload=payload, timeout=_RULES.timeout, confirmation=_CONFIRMATION)
+        return Verification(payload=payload, timeout=_RULES.timeout, confirmation=_RULES.confirmation)
 
 
 def _nothing(_message: Message) -> int:
