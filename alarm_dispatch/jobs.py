@@ -156,7 +156,9 @@ class Job:
 
     def request(self, number: int, started_at: datetime) -> Request:
         """The request of attempt ``number``, not yet finished or signed; its bytes are the same each time."""
-        message_id, number = self.message_id, number - self.before
+        message_id = self.message_id
+        if self.part:
+            number -= self.before  # what the receiver has seen of this message; a replay is counted on
         return Request(
             method=self.method,
             url=self.callback.address,

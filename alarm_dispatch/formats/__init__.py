@@ -1,6 +1,6 @@
 """The callback formats; each vendor's is a module of its own, with a class ``Format``."""
 
-from alarm_dispatch.formats.abilities import Bundle, BundlingFormat, FinishingFormat
+from alarm_dispatch.formats.abilities import About, Bundle, BundlingFormat, FinishingFormat
 from alarm_dispatch.formats.base import (
     BuildContext,
     DeliveryRules,
@@ -12,6 +12,7 @@ from alarm_dispatch.formats.base import (
 from alarm_dispatch.formats.registry import get, names, resolve
 
 __all__ = [
+    "About",
     "BuildContext",
     "Bundle",
     "BundlingFormat",

@@ -1,22 +1,25 @@
-"""What a format may be able to do beyond the least: several messages, several alarms, a last touch."""
+"""What a format may have beyond the least: several messages or alarms, a last touch, words on itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
 from typing import Any, Protocol, runtime_checkable
 
 from attrs import field, frozen
 
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Request
-from alarm_dispatch.formats.base import BuildContext, Format, Payload
+from alarm_dispatch.formats.base import BuildContext, DeliveryRules, Format, Payload
 from alarm_dispatch.limits import Rate
 from alarm_dispatch.model import Alarm
 
 __all__ = [
+    "About",
     "Bundle",
     "BundlingFormat",
     "FinishingFormat",
+    "about_of",
     "bundles_of",
     "can_bundle",
     "finisher_of",
@@ -34,6 +37,39 @@ def _places(value: Iterable[int]) -> tuple[int, ...]:
 
 def _payloads(value: Iterable[Payload]) -> tuple[Payload, ...]:
     return tuple(value)
+
+
+def _texts(value: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise InvalidFieldError("About", f"takes a list of texts, not the text {value!r}")
+    return tuple(value)
+
+
+@frozen(kw_only=True)
+class About:
+    """What can be said of a format's class before one is made: its member ``about``.
+
+    ``needs`` are the options without which none can be made; where any one of several will do, they are one
+    text, such as ``"text or file"``.  ``extra`` is what is installed for it (``"our-package[pager]"``), and
+    ``library`` the module that comes with that.  ``rules``, ``content_type``, ``rate`` and ``limits`` are
+    those of a format that is made with nothing else.
+    """
+
+    needs: tuple[str, ...] = field(default=(), converter=_texts)
+    extra: str = ""
+    library: str = ""
+    rules: DeliveryRules | None = None
+    content_type: str = ""
+    rate: Rate | None = None
+    limits: tuple[str, ...] = field(default=(), converter=_texts)
+
+    @property
+    def installed(self) -> bool:
+        """Whether the extra's library is there; True where there is none."""
+        try:
+            return not self.library or find_spec(self.library) is not None
+        except (ImportError, ValueError):  # its parent is missing, or was put there by hand
+            return False
 
 
 @frozen(kw_only=True)
@@ -106,6 +142,12 @@ def bundles_of(made: Format, alarms: Sequence[Alarm], context: BuildContext) -> 
     if told != list(range(len(alarms))):
         raise InvalidFieldError(f"format {made.name}", "has an alarm in none of its bundles, or in two")
     return bundles
+
+
+def about_of(made: object) -> About:
+    """What a format, or what makes one, says of itself; nothing where it says nothing."""
+    about = getattr(made, "about", None)
+    return about if isinstance(about, About) else About()
 
 
 def can_bundle(made: Format) -> bool:

@@ -19,16 +19,15 @@ from alarm_dispatch.exchange import Request
 from alarm_dispatch.formats import fields
 from alarm_dispatch.formats.abilities import Bundle
 from alarm_dispatch.formats.base import BuildContext, DeliveryRules, Payload, Verification
-from alarm_dispatch.formats.robots.answers import Codes, confirmed_by_code
+from alarm_dispatch.formats.robots.answers import Codes, robot_rules
 from alarm_dispatch.formats.robots.escaping import as_it_is, escaped_markdown
 from alarm_dispatch.formats.robots.packing import Message, Shape, packed
 from alarm_dispatch.formats.robots.reading import message_of
-from alarm_dispatch.formats.robots.secret import as_signing_secret, secret_texts
 from alarm_dispatch.formats.robots.sizes import json_cost
 from alarm_dispatch.formats.robots.telling import Markup, Robot, test_text
+from alarm_dispatch.formats.secret_options import secret_option, secret_texts
 from alarm_dispatch.limits import Rate
 from alarm_dispatch.model import Alarm
-from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.secret import Secret
 
 __all__ = ["NAME", "At", "Format", "Kind", "MarkdownContent", "TextContent", "WireMessage"]
@@ -109,11 +108,7 @@ _CODES = Codes(
         {40035, 300001, 300005, 310000, 400013, 400101, 400102, 400105, 400106, *range(430101, 430105)}
     ),
 )
-_CONFIRMATION = confirmed_by_code(_CODES)
-# The vendor's page tells no timeout, attempts or waits; these are ours.
-_RULES = DeliveryRules(
-    timeout=5.0, schedule=RetrySchedule(attempts=3, delays=(5, 10)), confirmation=_CONFIRMATION
-)
+_RULES = robot_rules(_CODES)
 
 
 def _kind(value: Kind | str) -> Kind:
@@ -121,7 +116,7 @@ def _kind(value: Kind | str) -> Kind:
 
 
 def _secret(value: Secret | str | None) -> Secret | None:
-    return as_signing_secret(value)
+    return None if value is None else secret_option(value, "Format.secret")
 
 
 @frozen(kw_only=True)
@@ -193,8 +188,7 @@ class Format(Robot):
         return len(self._written(attrs.evolve(message, text="")).content)
 
     def _written(self, message: Message) -> Payload:
-        title = f"{message.mark} {message.title}" if message.mark else message.title
-        return self._payload(title, message.text, mentioning=message.mentioning)
+        return self._payload(message.marked_title, message.text, mentioning=message.mentioning)
 
     def _payload(self, title: str, text: str, *, mentioning: bool) -> Payload:
         inner = {"title": title, "text": text} if self.kind is Kind.MARKDOWN else {"content": text}
@@ -232,4 +226,4 @@ class Format(Robot):
         """A message that says that it is a test: a robot has no other request that checks its URL."""
         text = test_text(self.language)
         payload = self._payload(text, text, mentioning=False)
-        return Verification(payload=payload, timeout=_RULES.timeout, confirmation=_CONFIRMATION)
+        return Verification(payload=payload, timeout=_RULES.timeout, confirmation=_RULES.confirmation)

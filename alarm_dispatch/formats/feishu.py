@@ -18,16 +18,15 @@ from alarm_dispatch.exchange import Request
 from alarm_dispatch.formats import fields
 from alarm_dispatch.formats.abilities import Bundle
 from alarm_dispatch.formats.base import BuildContext, DeliveryRules, Payload, Verification
-from alarm_dispatch.formats.robots.answers import Codes, confirmed_by_code
+from alarm_dispatch.formats.robots.answers import Codes, robot_rules
 from alarm_dispatch.formats.robots.escaping import escaped_markdown, without_at_tags
 from alarm_dispatch.formats.robots.packing import Message, Shape, packed
 from alarm_dispatch.formats.robots.reading import message_of
-from alarm_dispatch.formats.robots.secret import as_signing_secret, secret_texts
 from alarm_dispatch.formats.robots.sizes import json_cost
 from alarm_dispatch.formats.robots.telling import Markup, Robot, Told, test_text
+from alarm_dispatch.formats.secret_options import secret_option, secret_texts
 from alarm_dispatch.limits import Rate
 from alarm_dispatch.model import Alarm
-from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.secret import Secret
 from alarm_dispatch.states import AlarmState, Level, rank_of
 
@@ -89,11 +88,7 @@ _CODES = Codes(
     final=frozenset({19001, 19021, 19022, 19024}),
     reset="x-ogw-ratelimit-reset",
 )
-_CONFIRMATION = confirmed_by_code(_CODES)
-# The vendor's page tells no timeout, attempts or waits; these are ours.
-_RULES = DeliveryRules(
-    timeout=5.0, schedule=RetrySchedule(attempts=3, delays=(5, 10)), confirmation=_CONFIRMATION
-)
+_RULES = robot_rules(_CODES)
 
 _COLOURS = {Level.FATAL: "red", Level.WARNING: "orange", Level.INFO: "blue", None: "blue"}
 
@@ -103,7 +98,7 @@ def _kind(value: Kind | str) -> Kind:
 
 
 def _secret(value: Secret | str | None) -> Secret | None:
-    return as_signing_secret(value)
+    return None if value is None else secret_option(value, "Format.secret")
 
 
 @frozen(kw_only=True)
@@ -187,8 +182,7 @@ class Format(Robot):
         return size if self.secret is None else size + _SIGNED
 
     def _written(self, message: Message) -> Payload:
-        title = f"{message.mark} {message.title}" if message.mark else message.title
-        return self._payload(title, message.text, _colour(message.told))
+        return self._payload(message.marked_title, message.text, _colour(message.told))
 
     def _payload(self, title: str, text: str, colour: str) -> Payload:
         body: dict[str, Any] = {"msg_type": self.kind.value}
@@ -225,7 +219,7 @@ class Format(Robot):
         """A message that says that it is a test: a robot has no other request that checks its URL."""
         text = test_text(self.language)
         payload = self._payload(text, text, _COLOURS[None])
-        return Verification(payload=payload, timeout=_RULES.timeout, confirmation=_CONFIRMATION)
+        return Verification(payload=payload, timeout=_RULES.timeout, confirmation=_RULES.confirmation)
 
 
 def _colour(told: Sequence[Told]) -> str:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from alarm_dispatch.formats.fields import json_text, number_text
+from alarm_dispatch.formats.fields import JSON_TYPE, json_text, number_text
 from alarm_dispatch.values import JsonObject, JsonValue
 
 __all__ = ["is_json", "media_type", "rfc3339", "value_text"]
-
-_JSON = "application/json"
 
 
 def rfc3339(time: datetime) -> str:
@@ -38,4 +36,4 @@ def media_type(content_type: str) -> str:
 def is_json(content_type: str) -> bool:
     """Whether what has this content type is JSON (RFC 6839 for the suffix)."""
     media = media_type(content_type)
-    return media == _JSON or media.endswith("+json")
+    return media == JSON_TYPE or media.endswith("+json")

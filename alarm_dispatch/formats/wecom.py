@@ -13,7 +13,7 @@ from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.formats import fields
 from alarm_dispatch.formats.abilities import Bundle
 from alarm_dispatch.formats.base import BuildContext, DeliveryRules, Payload, Verification
-from alarm_dispatch.formats.robots.answers import Codes, confirmed_by_code
+from alarm_dispatch.formats.robots.answers import Codes, robot_rules
 from alarm_dispatch.formats.robots.escaping import escaped_markdown, without_user_tags
 from alarm_dispatch.formats.robots.packing import Message, Shape, packed
 from alarm_dispatch.formats.robots.reading import message_of
@@ -21,7 +21,6 @@ from alarm_dispatch.formats.robots.sizes import utf8_cost
 from alarm_dispatch.formats.robots.telling import Markup, Robot, test_text
 from alarm_dispatch.limits import Rate
 from alarm_dispatch.model import Alarm
-from alarm_dispatch.schedule import RetrySchedule
 
 __all__ = ["NAME", "Format", "Kind", "MarkdownContent", "TextContent", "WireMessage"]
 
@@ -75,20 +74,18 @@ _MARKUP = {
     Kind.TEXT: Markup(escaped=without_user_tags),
 }
 
-# Codes of the vendor's table of global errors (document/path/90313), as public clients have it.  After 45009
-# the minute of the rate has to pass.  A body that it cannot take (40008, 40058, 44004, 45002) and a robot
-# that is gone (93000), stopped (93004) or not in the chat (93008) are the same at every further attempt.
+# The vendor's robot page lists no codes.  93000 (no such robot, or it is out of the chat), 93004 (stopped)
+# and 93008 (not in the chat) are of its table of global errors (document/path/90313), in whose wording public
+# clients agree; 44004 (empty content), 45009 (too many) and 93000 were seen in replies of robots, as public
+# clients quote them.  After 45009 the minute of the rate has to pass; the others are the same at every
+# attempt.  Most of the table is of other interfaces, so nothing else of it is final.
 _CODES = Codes(
     code="errcode",
     message="errmsg",
     pauses={45009: 60.0},
-    final=frozenset({40008, 40058, 44004, 45002, 93000, 93004, 93008}),
+    final=frozenset({44004, 93000, 93004, 93008}),
 )
-_CONFIRMATION = confirmed_by_code(_CODES)
-# The vendor's page tells no timeout, attempts or waits; these are ours.
-_RULES = DeliveryRules(
-    timeout=5.0, schedule=RetrySchedule(attempts=3, delays=(5, 10)), confirmation=_CONFIRMATION
-)
+_RULES = robot_rules(_CODES)
 
 
 def _kind(value: Kind | str) -> Kind:
@@ -180,7 +177,7 @@ class Format(Robot):
     def verification(self, context: BuildContext) -> Verification:  # noqa: ARG002 - the same for every URL
         """A message that says that it is a test: a robot has no other request that checks its URL."""
         payload = self._payload(test_text(self.language), mentioning=False)
-        return Verification(payload=payload, timeout=_RULES.timeout, confirmation=_CONFIRMATION)
+        return Verification(payload=payload, timeout=_RULES.timeout, confirmation=_RULES.confirmation)
 
 
 def _nothing(_message: Message) -> int:

@@ -8,7 +8,6 @@ import json
 from typing import Any
 from urllib.parse import parse_qs
 
-import attrs
 import pytest
 
 from alarm_dispatch import AlarmGroup, AsyncDispatcher, Callback, Dispatcher, RetrySchedule, formats
@@ -19,6 +18,7 @@ from alarm_dispatch.outbox import SqliteOutbox
 from alarm_dispatch.testing import MemoryOutbox, MemoryReceiver
 
 from ..engine.kept import Disk, states, to
+from ..formats.open_formats import OPEN_FORMATS
 from ..outbox.children import in_child, needs_fork
 from ..unit.made import NOW
 from .alarms import group, numbered
@@ -36,15 +36,20 @@ SHOWN = {
     "dingtalk": [("markdown", "title"), ("markdown", "text")],
     "feishu": [("card", "header", "title", "content"), ("card", "elements", 0, "content")],
     "apprise": [("title",), ("body",)],
+    "alertmanager": [("alerts", 0, "annotations", "summary")],
+    "cloudevents": [("data", "policy", "name")],
+    "slack": [("text",), ("blocks", 0, "text", "text")],
+    "pagerduty": [("payload", "summary")],
+    "template": [("told",)],
 }
+NEEDED = {
+    **OPEN_FORMATS,
+    "template": {"text": '{"told": {{ headline()|tojson }}, "why": {{ alarm.description|tojson }}}'},
+}
+VENDORS = ("aliyun", "blueking", "tencent", "tencent_legacy")
 MADE = [
-    (name, options)
-    for name in formats.names()
-    for options in (
-        [{"dialect": one} for one in Dialect]
-        if "dialect" in {field.name for field in attrs.fields(type(formats.get(name)))}
-        else [{}]
-    )
+    *((name, {"dialect": dialect}) for name in VENDORS for dialect in Dialect),
+    *((name, NEEDED.get(name, {})) for name in formats.names() if name not in VENDORS),
 ]
 ONE_ATTEMPT = RetrySchedule(attempts=1)
 

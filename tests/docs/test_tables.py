@@ -58,6 +58,7 @@ from alarm_dispatch.transports.auth import BasicAuth, BearerAuth
 from alarm_dispatch.transports.framing import MAX_HEAD_BYTES, MAX_HEADERS
 from alarm_dispatch.transports.settings import DEFAULT_MAX_REPLY_BYTES
 
+from ..cli.runs import run
 from ..formats.alarms import EVENT_ALARM, METRIC_ALARM, STARTED
 from ..formats.open_formats import OPEN_FORMATS
 from ..paths import ALARMS, ROOT
@@ -259,6 +260,15 @@ def test_the_limits_and_rates():
         if rate is not None or limits:
             expected[name] = ("" if rate is None else str(rate), "; ".join(limits))
     assert told == expected
+
+
+def test_the_json_of_the_list_of_formats():
+    """Each key, and each of its rules'."""
+    (entry,) = (one for one in json.loads(run("formats", "--json").stdout) if one["name"] == "slack")
+
+    told = rows("command-line.md", "formats")
+    assert [row[0].strip("`") for row in told] == list(entry)
+    assert re.findall(r"`(\w+)`", told[-1][1]) == list(entry["rules"][0])[1:]
 
 
 def test_the_delivery_rules_of_the_open_formats():

@@ -15,7 +15,8 @@ from alarm_dispatch import formats
 from alarm_dispatch.errors import BuildError, InvalidFieldError, ParseError
 from alarm_dispatch.exchange import Reply
 from alarm_dispatch.formats import BuildContext, Format
-from alarm_dispatch.formats.abilities import bundles_of, limits_of, rate_of
+from alarm_dispatch.formats.abilities import about_of, bundles_of, limits_of, rate_of
+from alarm_dispatch.formats.registry import maker
 from alarm_dispatch.limits import Rate
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.schedule import RetrySchedule
@@ -44,6 +45,23 @@ def test_a_format_is_a_frozen_value(name: str) -> None:
     assert copy.deepcopy(one) == copy.copy(one) == attrs.evolve(one) == one
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         one.name_of_it = "another"
+
+
+@every_format
+def test_what_is_said_before_one_is_made_is_so(name: str) -> None:
+    """A format cannot be made without what it needs, and is made as it says."""
+    kind, one = maker(name), made(name)
+    about = about_of(kind)
+
+    needed = {option for need in about.needs for option in need.split(" or ")}
+    assert bool(needed) is bool(needed & OPEN_FORMATS[name].keys())
+    assert needed <= {field.name for field in attrs.fields(kind)}
+    if needed:
+        with pytest.raises(InvalidFieldError):
+            formats.get(name)
+        assert (about.rules, about.rate, about.limits) == (one.rules, rate_of(one), limits_of(one))
+    if about.content_type:
+        assert one.build(METRIC_ALARM, context()).content_type == about.content_type
 
 
 @every_format

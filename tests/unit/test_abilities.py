@@ -10,8 +10,9 @@ import pytest
 
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Request
-from alarm_dispatch.formats import Bundle, BundlingFormat, FinishingFormat, Payload
+from alarm_dispatch.formats import About, Bundle, BundlingFormat, FinishingFormat, Payload
 from alarm_dispatch.formats.abilities import (
+    about_of,
     bundles_of,
     can_bundle,
     finisher_of,
@@ -40,6 +41,7 @@ class Able(PlainFormat):
     rate = Rate(3, 2)
     secrets = ("s3cret",)
     limits = ("3 bytes",)
+    about = About(needs=["answer"], extra="able[more]", limits=["3 bytes"])
 
     def __init__(self, *answer: Any) -> None:
         super().__init__(_RULES)
@@ -62,6 +64,7 @@ def test_a_plain_format_has_none_of_them() -> None:
     assert rate_of(PLAIN) is None
     assert secrets_of(PLAIN) == ()
     assert limits_of(PLAIN) == ()
+    assert about_of(PLAIN) == about_of(PlainFormat) == About()
 
 
 def test_an_able_format_has_all_of_them() -> None:
@@ -74,6 +77,7 @@ def test_an_able_format_has_all_of_them() -> None:
     assert isinstance(able, FinishingFormat)
     assert finish is not None
     assert finish(Request(url="https://h/", content=b"")).url == "https://h/?x"
+    assert about_of(able) is about_of(Able) is Able.about
     assert (rate_of(able), secrets_of(able), limits_of(able)) == (Rate(3, 2), ("s3cret",), ("3 bytes",))
 
 
@@ -134,3 +138,19 @@ def test_a_bundle_is_a_frozen_value() -> None:
 
     assert made == Bundle(alarms=(0,), messages=(payload(),))
     assert hash(made)
+
+
+@pytest.mark.parametrize(
+    ("library", "installed"),
+    [("", True), ("json", True), ("json.decoder", True), ("no_such_package", False), ("no_such.part", False)],
+)
+def test_an_extra_is_there_when_its_library_is(library: str, installed: bool) -> None:
+    """A format that takes none has all that it needs."""
+    assert About(extra="pagers[keyed]", library=library).installed is installed
+
+
+@pytest.mark.parametrize("member", ["needs", "limits"])
+def test_a_text_is_no_list_of_texts(member: str) -> None:
+    """Its letters would be told one by one."""
+    with pytest.raises(InvalidFieldError, match="About: takes a list of texts, not the text 'team'"):
+        About(**{member: "team"})  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import base64
 import enum
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import field, frozen
 
@@ -14,13 +14,14 @@ from alarm_dispatch import values
 from alarm_dispatch.alarm_json import dump_alarm, read_alarm
 from alarm_dispatch.confirmation import any_2xx
 from alarm_dispatch.errors import InvalidFieldError, ParseError, UnsuitableFieldError, UnsupportedAlarmError
-from alarm_dispatch.formats.abilities import finisher_of, limits_of, messages_of, secrets_of
+from alarm_dispatch.formats.abilities import About, finisher_of, limits_of, messages_of, secrets_of
 from alarm_dispatch.formats.base import BuildContext, DeliveryRules, Payload, Verification
 from alarm_dispatch.formats.base import Format as AnyFormat
 from alarm_dispatch.formats.cloudevents import wire
 from alarm_dispatch.formats.cloudevents.handshake import REQUEST_ORIGIN, handshake
 from alarm_dispatch.formats.cloudevents.headers import PREFIX, to_header
 from alarm_dispatch.formats.cloudevents.reading import read_event
+from alarm_dispatch.formats.fields import JSON_TYPE
 from alarm_dispatch.formats.open_rules import final_on, open_rules
 from alarm_dispatch.formats.registry import get, resolve
 from alarm_dispatch.formats.texts import is_json, media_type, rfc3339
@@ -34,8 +35,6 @@ __all__ = ["Format", "Mode"]
 # HTTP 1.1 Web Hooks for Event Delivery, section 2.2: after a 410 nothing more is to be sent, and a 415 says
 # that the receiver does not understand what would be sent again.
 _RULES = open_rules(final_on(any_2xx(), 410, 415))
-
-_ALARM_TYPE = "application/json"
 
 # RFC 3986, section 2: what a URI reference is made of.
 _URI_REFERENCE = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
@@ -115,6 +114,9 @@ class Format:
     Timeout and waits are ours.  Raises :class:`~alarm_dispatch.errors.InvalidFieldError`.
     """
 
+    # It can be made without an origin, but tells no verification then.
+    about: ClassVar[About] = About(content_type=wire.EVENT_TYPE)
+
     mode: Mode = field(default=Mode.STRUCTURED, converter=_mode)
     source: str = field(default="/alarm-dispatch", validator=_matching(_URI_REFERENCE, "a URI reference"))
     type_prefix: str = field(
@@ -163,7 +165,7 @@ class Format:
         data's format does.
         """
         if self.data is None:
-            data = Payload(content=dump_alarm(alarm), content_type=_ALARM_TYPE)
+            data = Payload(content=dump_alarm(alarm), content_type=JSON_TYPE)
         else:
             data = self._other(self.data, alarm, context)
         attributes = self._attributes(alarm, context)

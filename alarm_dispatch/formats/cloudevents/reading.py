@@ -9,12 +9,10 @@ from collections.abc import Iterable, Mapping
 from alarm_dispatch.errors import ParseError
 from alarm_dispatch.formats.cloudevents.headers import attributes_in
 from alarm_dispatch.formats.cloudevents.wire import EVENT_TYPE, NAME, Event, converter
-from alarm_dispatch.formats.fields import read_json, structured
+from alarm_dispatch.formats.fields import JSON_TYPE, read_json, structured
 from alarm_dispatch.formats.texts import is_json, media_type
 
 __all__ = ["read_event"]
-
-_JSON = "application/json"
 
 
 def read_event(content: bytes, headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> Event:
@@ -26,7 +24,7 @@ def read_event(content: bytes, headers: Mapping[str, str] | Iterable[tuple[str, 
     content_type = next((value for name, value in pairs if name.lower() == "content-type"), "")
     if media_type(content_type) == EVENT_TYPE:
         # What the event says of itself counts, wherever its content type is told too.
-        return structured(converter, read_json(content, _JSON, NAME), Event, NAME)
+        return structured(converter, read_json(content, JSON_TYPE, NAME), Event, NAME)
     try:
         attributes: dict[str, object] = {**attributes_in(pairs), "datacontenttype": content_type or None}
         attributes.update(_data(content, content_type))

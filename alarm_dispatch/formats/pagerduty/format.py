@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, tzinfo
-from typing import Any
+from typing import ClassVar
 
 import attrs
 from attrs import field, frozen
 
 from alarm_dispatch import values
 from alarm_dispatch.confirmation import status_is
+from alarm_dispatch.formats.abilities import About
 from alarm_dispatch.formats.base import BuildContext, DeliveryRules, Payload, Verification
-from alarm_dispatch.formats.fields import json_payload, read_json, structured
+from alarm_dispatch.formats.fields import JSON_TYPE, json_payload, read_json, structured
 from alarm_dispatch.formats.open_rules import open_rules, retried_on_busy_only
 from alarm_dispatch.formats.pagerduty.build import (
     LONGEST_KEY,
@@ -21,7 +22,7 @@ from alarm_dispatch.formats.pagerduty.build import (
     triggered,
 )
 from alarm_dispatch.formats.pagerduty.wire import NAME, Event, converter
-from alarm_dispatch.formats.secret_options import kept, needed, secret_option
+from alarm_dispatch.formats.secret_options import needed, secret_option, secret_texts
 from alarm_dispatch.formats.wording import Language, as_language, as_zone
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.secret import Secret
@@ -32,6 +33,7 @@ __all__ = ["Format"]
 # are to be tried again.
 _CONFIRMATION = status_is(202)
 _RULES = open_rules(retried_on_busy_only(_CONFIRMATION))
+_LIMITS = (f"summary: {LONGEST_SUMMARY} characters", f"dedup_key: {LONGEST_KEY} characters")
 
 
 def _routing_key(value: Secret | str) -> Secret:
@@ -53,6 +55,10 @@ class Format:
     :class:`~alarm_dispatch.errors.InvalidFieldError`.
     """
 
+    about: ClassVar[About] = About(
+        needs=("routing_key",), rules=_RULES, content_type=JSON_TYPE, limits=_LIMITS
+    )
+
     routing_key: Secret = field(converter=_routing_key)
     client: str | None = field(default=None, validator=values.text(optional=True, empty=False))
     client_url: str | None = field(default=None, validator=values.text(optional=True, empty=False))
@@ -72,12 +78,12 @@ class Format:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The routing key."""
-        return tuple(filter(None, (self.routing_key.reveal(),)))
+        return secret_texts(self.routing_key)
 
     @property
     def limits(self) -> tuple[str, ...]:
         """PagerDuty's, by its documentation."""
-        return (f"summary: {LONGEST_SUMMARY} characters", f"dedup_key: {LONGEST_KEY} characters")
+        return _LIMITS
 
     def build(self, alarm: Alarm, context: BuildContext) -> Payload:
         """The event.
@@ -105,17 +111,3 @@ class Format:
         """
         event = resolved(f"verification {context.session_id}", needed(self.routing_key, NAME))
         return Verification(payload=self._payload(event), confirmation=_CONFIRMATION)
-
-    def __copy__(self) -> Format:
-        return self  # by way of a pickle it would lose its key
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Format:
-        return self
-
-    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        given = {one.name: getattr(self, one.name) for one in attrs.fields(type(self))}
-        return _made, (type(self), {**given, "routing_key": kept(self.routing_key)})
-
-
-def _made(kind: type[Format], given: dict[str, Any]) -> Format:
-    return kind(**given)

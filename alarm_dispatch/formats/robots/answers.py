@@ -9,14 +9,20 @@ from attrs import frozen
 
 from alarm_dispatch.confirmation import CONFIRMED, Confirmation, read_json
 from alarm_dispatch.exchange import Judgement, Reply, Verdict
+from alarm_dispatch.formats.base import DeliveryRules
+from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.shown import shown
 
-__all__ = ["Codes", "confirmed_by_code"]
+__all__ = ["Codes", "confirmed_by_code", "robot_rules"]
 
 _OK = 200
 _FIRST_SUCCESS, _FIRST_REDIRECT = 200, 300
 _MOST_SHOWN = 120
 _MOST_SECONDS = 3600.0
+
+# None of the vendors' pages tells a timeout, attempts or waits; these are ours.
+_TIMEOUT = 5.0
+_SCHEDULE = RetrySchedule(attempts=3, delays=(5, 10))
 
 
 @frozen(kw_only=True)
@@ -53,6 +59,11 @@ def confirmed_by_code(codes: Codes) -> Confirmation:
         return Judgement(verdict, told, final=code in codes.final, retry_after=pause)
 
     return Confirmation(judge, f"status is {_OK} and {codes.code} is 0", reads_request=False)
+
+
+def robot_rules(codes: Codes) -> DeliveryRules:
+    """The rules of a robot: the code in its reply, and our timeout and schedule."""
+    return DeliveryRules(timeout=_TIMEOUT, schedule=_SCHEDULE, confirmation=confirmed_by_code(codes))
 
 
 def _code_of(reply: Reply, codes: Codes) -> tuple[int | None, str]:

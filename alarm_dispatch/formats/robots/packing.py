@@ -34,6 +34,11 @@ class Message:
     mark: str = ""
     mentioning: bool = True
 
+    @property
+    def marked_title(self) -> str:
+        """The title behind the mark, where there is one."""
+        return f"{self.mark} {self.title}" if self.mark else self.title
+
 
 @frozen(kw_only=True)
 class Shape:

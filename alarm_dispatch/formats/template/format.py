@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 from attrs import field, frozen
@@ -15,8 +15,9 @@ from attrs import field, frozen
 from alarm_dispatch import values
 from alarm_dispatch.confirmation import any_2xx
 from alarm_dispatch.errors import BuildError, InvalidFieldError, ParseError
+from alarm_dispatch.formats.abilities import About
 from alarm_dispatch.formats.base import BuildContext, DeliveryRules, Payload, Verification
-from alarm_dispatch.formats.fields import local_text, seconds_lasted
+from alarm_dispatch.formats.fields import JSON_TYPE, local_text, seconds_lasted
 from alarm_dispatch.formats.open_rules import open_rules
 from alarm_dispatch.formats.template.samples import CONTEXT, sample_alarms
 from alarm_dispatch.formats.texts import is_json
@@ -54,6 +55,10 @@ def _content_type(_instance: object, _attribute: object, value: Any) -> None:
     Payload(content=b"", content_type=value)
 
 
+def _limits(most: int) -> tuple[str, ...]:
+    return (f"{most} bytes of a body",)
+
+
 def _length(text: str) -> str:
     return f"<{len(text)} characters>"
 
@@ -73,9 +78,18 @@ class Format:
     :class:`~alarm_dispatch.errors.InvalidFieldError`, which names the line of the template.
     """
 
+    about: ClassVar[About] = About(
+        needs=("text or file",),
+        extra="alarm-dispatch[template]",
+        library="jinja2",
+        rules=_RULES,
+        content_type=JSON_TYPE,
+        limits=_limits(_MOST_BYTES),
+    )
+
     text: str = field(default="", validator=values.text(), repr=_length)
     file: str | None = field(default=None, converter=_path)
-    content_type: str = field(default="application/json", validator=_content_type)
+    content_type: str = field(default=JSON_TYPE, validator=_content_type)
     headers: tuple[tuple[str, str], ...] = field(default=(), converter=_headers, repr=False)
     language: Language = field(default=Language.ENGLISH, converter=as_language)
     zone: tzinfo = field(default=UTC, converter=as_zone)
@@ -150,7 +164,7 @@ class Format:
     @property
     def limits(self) -> tuple[str, ...]:
         """How large a body may be."""
-        return (f"{self.max_bytes} bytes of a body",)
+        return _limits(self.max_bytes)
 
     def _variables(self, alarm: Alarm | None, context: BuildContext) -> dict[str, Any]:
         """What the template sees; without an alarm only the names count."""

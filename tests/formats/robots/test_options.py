@@ -264,12 +264,13 @@ def test_a_pickle_holds_no_secret(name: str) -> None:
 
 
 @signing_robots
+@pytest.mark.parametrize("given", [lambda: Secret.from_env("ROBOT"), lambda: "env:ROBOT"])
 def test_a_secret_of_the_environment_is_pickled_by_its_name(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str, given: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is read anew where it is loaded."""
     monkeypatch.setenv("ROBOT", "SEC123")
-    content = pickle.dumps(formats.get(name, secret=Secret.from_env("ROBOT")))
+    content = pickle.dumps(formats.get(name, secret=given()))
     monkeypatch.setenv("ROBOT", "SEC124")
 
     assert pickle.loads(content).secrets == ("SEC124",)
@@ -277,7 +278,15 @@ def test_a_secret_of_the_environment_is_pickled_by_its_name(
 
 @signing_robots
 @pytest.mark.parametrize(
-    ("wrong", "told"), [("", "must not be empty"), (5, "must be text, not int"), ("x" * 20_000, "longer")]
+    ("wrong", "told"),
+    [
+        ("", "must not be empty"),
+        (5, "must be text or a Secret, not int"),
+        ("x" * 20_000, "longer"),
+        ("SEC1\n", "must be printable ASCII text without white space at its ends"),
+        (Secret("密"), "must be printable ASCII text"),
+        ("env:NOT_THERE", "the environment variable NOT_THERE is not set"),
+    ],
 )
 def test_what_is_no_secret_is_told(name: str, wrong: Any, told: str) -> None:
     """Without telling it."""
