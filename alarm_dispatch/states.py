@@ -58,10 +58,10 @@ class RepeatMode(enum.StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> RepeatMode | None:
-        return _TENCENT_MODES.get(value)
+        return _TENCENT_MODES.get(value) if isinstance(value, str) else None
 
 
-_TENCENT_MODES: dict[object, RepeatMode] = {
+_TENCENT_MODES: dict[str, RepeatMode] = {
     "singleAlarm": RepeatMode.ONCE,
     "continuousAlarm": RepeatMode.CONTINUOUS,
     "exponentialAlarm": RepeatMode.EXPONENTIAL,
@@ -70,7 +70,7 @@ _TENCENT_MODES: dict[object, RepeatMode] = {
 
 def as_repeat_mode(value: RepeatMode | str) -> RepeatMode:
     """The word's member, for the field that the name says; the error names the allowed words."""
-    return values.enum_member(RepeatMode, value, "Repeat.mode")
+    return values.enum_member(RepeatMode, value, "Repeat.mode", also=_TENCENT_MODES)
 
 
 def as_alarm_state(value: AlarmState | str) -> AlarmState:

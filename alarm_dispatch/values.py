@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 
@@ -297,8 +297,8 @@ def aware_time(*, optional: bool = False) -> _Validator:
     return validate
 
 
-def enum_member(kind: type[_E], value: _E | str, field: str) -> _E:
-    """``value`` as a member of ``kind``; the error names the allowed values."""
+def enum_member(kind: type[_E], value: _E | str, field: str, *, also: Iterable[str] = ()) -> _E:
+    """``value`` as a member of ``kind``; the error names these values, and ``also``."""
     given: object = value
     problem = f"must be text, not {type(given).__name__}"
     if isinstance(given, str):
@@ -306,7 +306,7 @@ def enum_member(kind: type[_E], value: _E | str, field: str) -> _E:
             return kind(given)
         except ValueError:
             problem = f"is {given!r}"
-    known = ", ".join(member.value for member in kind)
+    known = ", ".join([*(member.value for member in kind), *also])
     raise InvalidFieldError(field, f"{problem}; allowed are: {known}")
 
 

@@ -200,8 +200,8 @@ def _seconds(value: float, name: str) -> float:
 
 def check_every(value: float, name: str) -> None:
     """Nothing for more than 0 seconds, else :class:`~alarm_dispatch.errors.InvalidFieldError`."""
-    if _seconds(value, name) == 0:
-        raise InvalidFieldError(name, "must be more than 0 seconds")
+    if check_number(value, name) <= 0:
+        raise InvalidFieldError(name, f"must be more than 0 seconds, not {value!r}")
 
 
 def check_timeout(value: float | None, name: str, *, optional: bool = False) -> None:

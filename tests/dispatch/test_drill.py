@@ -354,8 +354,8 @@ def test_a_child_of_a_fork_has_no_heartbeats(memory_receiver):
     ("to_whom", "every", "told"),
     [
         ("oncall", 60, r"heartbeat\.group: must be an AlarmGroup, not str"),
-        (group(), 0, r"heartbeat\.every: must be more than 0 seconds"),
-        (group(), -1, r"heartbeat\.every: must be at least 0 seconds"),
+        (group(), 0, r"heartbeat\.every: must be more than 0 seconds, not 0"),
+        (group(), -1, r"heartbeat\.every: must be more than 0 seconds, not -1"),
         (group(), "often", r"heartbeat\.every: must be an int or a float"),
         (group(fallback="other"), 60, r"Callback\.fallback: takes a dispatcher with an outbox"),
     ],

@@ -86,7 +86,7 @@ def test_nothing_leads_out_of_the_sandbox(text):
         ("{% call f() %}{% endcall %}", "CallBlock"),
         ("{% set x.y = 1 %}", "NSRef"),
         ("{% autoescape true %}{% endautoescape %}", "Scope"),
-        ("{{ 2 ** 2 }}", "Pow"),
+        ("{{ 2 ** 2 }}", "**"),
     ],
 )
 def test_statements_that_could_go_on_for_ever_are_not_there(text, name):

@@ -209,7 +209,8 @@ _RECORD: dict[str, Any] = {
         (
             alarm(condition={"metric": "cpu", "repeat": {"mode": "daily", "period": "x"}}),
             {
-                "$.condition.repeat.mode": "is 'daily'; allowed are: once, continuous, exponential",
+                "$.condition.repeat.mode": "is 'daily'; allowed are: once, continuous, exponential, "
+                "singleAlarm, continuousAlarm, exponentialAlarm",
                 "$.condition.repeat.period": "must be a number, not text",
             },
         ),

@@ -122,7 +122,7 @@ _TIMES = [
     (Alarm, "ended_at"),
 ]
 _WORDS = [
-    (Repeat, "mode", "once, continuous, exponential"),
+    (Repeat, "mode", "once, continuous, exponential, singleAlarm, continuousAlarm, exponentialAlarm"),
     (Anomaly, "level", "fatal, warning, info"),
     (Alarm, "level", "fatal, warning, info"),
     (Alarm, "previous_level", "fatal, warning, info"),

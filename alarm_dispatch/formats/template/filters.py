@@ -41,7 +41,7 @@ def scalar_text(value: Any) -> str:
 
 
 def _kind(value: object) -> str:
-    return f"a value of the type {type(value).__name__}"
+    return "a mapping" if isinstance(value, Mapping) else f"a value of the type {type(value).__name__}"
 
 
 def _time(value: datetime) -> str:

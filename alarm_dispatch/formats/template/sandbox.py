@@ -20,6 +20,7 @@ from alarm_dispatch.formats.template.filters import (
     remainder,
     scalar_text,
 )
+from alarm_dispatch.formats.template.lacking import Lacking
 from alarm_dispatch.formats.template.seen import is_seen, known_parts
 
 try:
@@ -51,6 +52,8 @@ _ALLOWED = tuple(
     ).split()
 )
 _STATEMENTS = "if, for, set, with, filter, raw"
+# What of Jinja's names for its nodes nobody writes.
+_WRITTEN = {"Pow": "**"}
 
 _ALARM = "alarm"
 
@@ -72,7 +75,7 @@ class _Environment(sandbox.ImmutableSandboxedEnvironment):
     def __init__(self) -> None:
         super().__init__(
             autoescape=False,
-            undefined=jinja2.StrictUndefined,
+            undefined=Lacking,
             # What is worked out when the template is compiled would be in nobody's budget.
             optimized=False,
             finalize=_finalized,
@@ -236,7 +239,7 @@ def _check(tree: nodes.Template, unknown: set[str], known: Iterable[str]) -> Non
     for node in _all(tree):
         if not isinstance(node, _ALLOWED) or (isinstance(node, nodes.For) and node.recursive):
             kind = "a recursive for" if isinstance(node, nodes.For) else type(node).__name__
-            told = f"{kind} is not allowed; allowed are the statements {_STATEMENTS}, and no **"
+            told = f"{_WRITTEN.get(kind, kind)} is not allowed; allowed are the statements {_STATEMENTS}"
             raise ProgramError(told, node.lineno)
     for name in tree.find_all(nodes.Name):
         if name.name in unknown:

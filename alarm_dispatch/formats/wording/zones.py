@@ -35,7 +35,8 @@ def as_zone(value: tzinfo | str) -> tzinfo:
             return timezone(offset if found[1] == "+" else -offset)
         return ZoneInfo(given)
     except (ValueError, OSError, KeyError) as error:  # what is not found is a KeyError
-        told = f'is no zone that is known here: {given!r}; allowed are "UTC", "+08:00", "Asia/Shanghai"'
+        known = '"UTC", an offset such as "+08:00", a name such as "Asia/Shanghai"'
+        told = f"is no zone that is known here: {given!r}; allowed are {known}"
         raise InvalidFieldError("Format.zone", told) from error
 
 
