@@ -98,6 +98,8 @@ class Repeat:
     def __attrs_post_init__(self) -> None:
         if self.mode is RepeatMode.CONTINUOUS and not self.period:
             raise InvalidFieldError("Repeat.period", "must be more than 0 when the mode is 'continuous'")
+        if self.mode is not RepeatMode.CONTINUOUS and self.daily_after is not None:
+            raise InvalidFieldError("Repeat.daily_after", "is for the mode 'continuous' only")
 
 
 @frozen(kw_only=True)

@@ -47,7 +47,8 @@ def get(name: str, /, **options: Any) -> Format:
     """The format registered as ``name``, made with its options (``dialect="observed"``).
 
     Raises :class:`~alarm_dispatch.errors.UnknownFormatError` with the known names, and
-    :class:`~alarm_dispatch.errors.InvalidFieldError` for an option that the format does not take.
+    :class:`~alarm_dispatch.errors.InvalidFieldError` for an option that the format does not take, and for
+    one that it cannot do without.
     """
     make = maker(name)
     if isinstance(make, type) and attrs.has(make):
@@ -56,6 +57,10 @@ def get(name: str, /, **options: Any) -> Format:
             if option not in known:
                 told = f"unknown option; allowed are: {', '.join(known)}"
                 raise InvalidFieldError(f"Format.{option}", told)
+        for one in attrs.fields(make):
+            option = one.alias or one.name
+            if one.init and one.default is attrs.NOTHING and option not in options:
+                raise InvalidFieldError(f"Format.{option}", f"is missing; the format {name} needs it")
     try:
         made = make(**options)
     except TypeError as error:

@@ -82,7 +82,7 @@ def test_a_format_is_loaded_with_its_options(written, made, monkeypatch):
             r"\$\.callbacks\[0\]\.format\.max_alerts: must be at least 1",
         ),
         ('{name = "cloudevents", mode = "x"}', r"\.format\.mode: is 'x'; allowed are: structured, binary"),
-        ('"pagerduty"', r"\.format: cannot be made with no options: .*routing_key"),
+        ('"pagerduty"', r"\.format\.routing_key: is missing; the format pagerduty needs it"),
         (
             '{name = "pagerduty", routing_key = "env:NOT_THERE"}',
             r"format\.routing_key: the environment variable",

@@ -90,6 +90,7 @@ def test_an_unknown_name_is_told_with_the_known_ones(name: str) -> None:
     [
         ("tencent", {"color": 1, "size": 2}, "Format.color", "unknown option; allowed are: dialect"),
         ("tencent", {"dialect": "x"}, "Format.dialect", "is 'x'; allowed are: documented, observed"),
+        ("pagerduty", {}, "Format.routing_key", "is missing; the format pagerduty needs it"),
         ("tencent", {"dialect": 5}, "Format.dialect", "must be text, not int; allowed are: documented, obs"),
     ],
 )

@@ -107,7 +107,6 @@ _NUMBERS = [
 ]
 _NOT_NEGATIVE = [
     (Repeat, "period"),
-    (Repeat, "daily_after"),
     (MetricCondition, "period"),
     (MetricCondition, "periods"),
     (Alarm, "duration"),
@@ -537,3 +536,16 @@ def test_any_alarm_survives_pickling(made: Alarm) -> None:
 
     assert other == made
     assert hash(other) == hash(made)
+
+
+@pytest.mark.parametrize("mode", ["once", "exponential"])
+def test_only_a_continuous_repeat_becomes_daily(mode: str) -> None:
+    """For the others it would say something that is not done."""
+    with pytest.raises(InvalidFieldError, match=r"^Repeat\.daily_after: is for the mode 'continuous' only"):
+        Repeat(mode, 300, daily_after=86_400)
+
+
+def test_a_day_is_not_negative() -> None:
+    """Nor is what comes before it."""
+    with pytest.raises(InvalidFieldError, match=r"^Repeat\.daily_after: must be at least 0"):
+        Repeat("continuous", 300, daily_after=-1)

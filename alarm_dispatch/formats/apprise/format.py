@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, tzinfo
+from typing import ClassVar
 
 from attrs import field, frozen
 
 from alarm_dispatch.confirmation import Confirmation, status_is
 from alarm_dispatch.exchange import Judgement, Reply
+from alarm_dispatch.formats.abilities import About
 from alarm_dispatch.formats.apprise import build, wire
 from alarm_dispatch.formats.apprise.build import TextFormat, as_text_format
 from alarm_dispatch.formats.base import BuildContext, DeliveryRules, Payload, Verification
@@ -48,6 +50,13 @@ class Format:
     confirmed by status 200, which the transport answers for Apprise's yes.  Raises
     :class:`~alarm_dispatch.errors.InvalidFieldError`.
     """
+
+    about: ClassVar[About] = About(
+        extra="alarm-dispatch[apprise]",
+        library=NAME,
+        rules=_RULES,
+        content_type="application/json",
+    )
 
     language: Language = field(default=Language.ENGLISH, converter=as_language)
     zone: tzinfo = field(default=UTC, converter=as_zone)
