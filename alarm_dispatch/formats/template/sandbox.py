@@ -20,12 +20,13 @@ from alarm_dispatch.formats.template.filters import (
     remainder,
     scalar_text,
 )
-from alarm_dispatch.formats.template.lacking import Lacking
+from alarm_dispatch.formats.template.lacking import what_lacks
 from alarm_dispatch.formats.template.seen import is_seen, known_parts
 
 try:
     import jinja2
     from jinja2 import meta, nodes, runtime, sandbox
+    from jinja2.utils import missing
 except ImportError as error:
     raise ImportError("templates need Jinja2: install alarm-dispatch[template]") from error
 
@@ -58,6 +59,15 @@ _WRITTEN = {"Pow": "**"}
 _ALARM = "alarm"
 
 
+class _Lacking(jinja2.StrictUndefined):
+    @property
+    def _undefined_message(self) -> str:
+        owner = self._undefined_obj
+        if self._undefined_hint or owner is missing or owner is None:
+            return super()._undefined_message
+        return what_lacks(owner, self._undefined_name)
+
+
 class ProgramError(Exception):
     """A template that cannot be used, and why, for people, with the line, from 1, where there is one.
 
@@ -75,7 +85,7 @@ class _Environment(sandbox.ImmutableSandboxedEnvironment):
     def __init__(self) -> None:
         super().__init__(
             autoescape=False,
-            undefined=Lacking,
+            undefined=_Lacking,
             # What is worked out when the template is compiled would be in nobody's budget.
             optimized=False,
             finalize=_finalized,
