@@ -17,7 +17,16 @@ from alarm_dispatch.formats.texts import rfc3339
 from alarm_dispatch.json_text import json_bytes
 from alarm_dispatch.values import JsonObject
 
-__all__ = ["FILTERS", "added", "bounded", "compared", "concatenated", "multiplied", "remainder", "scalar_text"]
+__all__ = [
+    "FILTERS",
+    "added",
+    "bounded",
+    "compared",
+    "concatenated",
+    "multiplied",
+    "remainder",
+    "scalar_text",
+]
 
 _MOST_DECIMALS = 15
 
