@@ -303,6 +303,7 @@ def test_what_a_template_sees_has_its_rows():
     assert figures == [
         f"{budget.LONGEST_SOURCE:,} characters",
         f"{budget.LONGEST_RANGE:,} numbers",
+        f"2<sup>{budget.LARGEST_INTEGER.bit_length() - 1}</sup>, as large as one in JSON may be",
         f"{budget.MOST_STEPS:,} parts",
         f"{budget.MOST_CHARACTERS:,} characters",
         f"{budget.MOST_ITEMS:,} values",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -290,6 +291,19 @@ def test_a_stand_in_does_not_take_anothers_name():
 
     assert names.texts["dimension_x"] == "3"
     assert len(names.texts) == 3
+
+
+def test_thousands_of_labels_are_soon_named():
+    """Each name is looked up among the others, not compared with them."""
+    texts_of_all = NamedTexts("alerts[].labels")
+    started = time.process_time()
+
+    texts_of_all.add(
+        {f"key-{number}": "v" for number in range(20_000)}, "dimension", "alarm.target.dimensions"
+    )
+
+    assert time.process_time() - started < 5
+    assert len(texts_of_all.present()) == 20_000
 
 
 def test_what_cannot_be_told_apart_is_refused():

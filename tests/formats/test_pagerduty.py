@@ -13,7 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alarm_dispatch import Callback
-from alarm_dispatch.errors import BuildError, InvalidFieldError, MissingFieldError, ParseError
+from alarm_dispatch.errors import (
+    BuildError,
+    InvalidFieldError,
+    MissingFieldError,
+    ParseError,
+    UnsupportedAlarmError,
+)
 from alarm_dispatch.exchange import Reply
 from alarm_dispatch.formats.pagerduty import Event, EventPayload, Format
 from alarm_dispatch.model import Alarm, Level
@@ -180,6 +186,46 @@ def test_a_long_summary_is_marked_and_stands_whole_in_the_details(more, shortene
     whole = f"[Fatal] Triggered: {name} — web-1"
     assert payload["custom_details"].get("summary") == (whole if shortened else None)
     assert shortened or payload["summary"] == whole
+
+
+def test_an_event_is_no_larger_than_pagerduty_takes():
+    """It refuses a larger one for good, and nobody would be paged: the largest details give way."""
+    details = {"dump": ["x" * 90_000] * 7, "host": "web-1"}
+    alarm = attrs.evolve(METRIC_ALARM, description="磁盘" * 150_000, details=details)
+
+    content = Format(routing_key=KEY).build(alarm, context()).content
+    details = json.loads(content)["payload"]["custom_details"]
+
+    assert len(content) <= 512_000
+    assert (
+        details["Description"]
+        == "磁盘" * 500 + "… (shortened: it has 900,002 bytes, and an event at most 512,000)"
+    )
+    assert details["details"] == "(shortened: it has 630,046 bytes, and an event at most 512,000)"
+    assert details["Policy"] == alarm.policy.name
+    assert details["dimensions"] == alarm.target.dimensions.thaw()
+
+
+def test_only_what_must_be_is_shortened():
+    """Of two long details the larger one makes room for the other."""
+    alarm = attrs.evolve(METRIC_ALARM, description="x" * 300_000, related_info="y" * 299_000)
+
+    details = event(alarm)["payload"]["custom_details"]
+
+    assert details["Description"].endswith(
+        "… (shortened: it has 300,002 bytes, and an event at most 512,000)"
+    )
+    assert details["related_info"] == "y" * 299_000
+
+
+def test_what_is_too_large_without_details_is_refused():
+    """Its source cannot be shortened: the place would be another one."""
+    alarm = changed(METRIC_ALARM, "target.name", "x" * 600_000)
+
+    with pytest.raises(
+        UnsupportedAlarmError, match="cannot tell this alarm within 512,000 bytes of an event"
+    ):
+        Format(routing_key=KEY).build(alarm, context())
 
 
 def test_people_read_it_in_their_language_and_zone():

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 import tracemalloc
+import typing
 
 import attrs
 import pytest
@@ -19,6 +20,8 @@ from tests.formats.samples import context
 _STEPS = "goes through more than 50,000 parts of the template in its loops"
 _CHARACTERS = "takes more than 16,000,000 characters through its operations"
 _ITEMS = "takes more than 50,000 values of lists through its operations"
+_RESULT = "a result is larger than any JSON number may be"
+_LITERAL = "has a number that is larger than any JSON number may be"
 _DOUBLED = "{% set a = a ~ a %}" * 40
 
 
@@ -122,8 +125,14 @@ def test_filters_that_could_make_much_of_little_are_not_there(word):
         ("{{ '%1000000000d' % 1 }}", "% is for numbers only, not for a value of the type str"),
         ("{{ range(1000000000)|list|length }}", "a range may have 1,000 numbers, not 1,000,000,000"),
         ("{% for i in range(0, 5000, 2) %}{% endfor %}", "a range may have 1,000 numbers, not 2,500"),
-        ("{% set n = 10000000000 %}" + "{% set n = n * n %}" * 40 + "{{ n }}", "a product is larger than any"),
-        ("{{ (1e308 * 10) }}", "a product is larger than any"),
+        ("{% set n = 10000000000 %}" + "{% set n = n * n %}" * 40 + "{{ n }}", _RESULT),
+        ("{{ (1e308 * 10) }}", _RESULT),
+        ("{% set n = '" + "f" * 60000 + "'|int(base=16) %}{{ n // 3 > 0 }}", _RESULT),
+        ("{% set a = '" + "f" * 1000 + "' %}" + "{% set a = a ~ a %}" * 11 + "{{ a|int(base=16) % (a[1:]|int(base=16)) > 0 }}", _RESULT),
+        ("{{ ['" + "f" * 60000 + "']|map('int', 0, 16)|sum > 0 }}", _RESULT),
+        ("{% set n = " + "8" * 308 + " %}" + "{% set n = n + n %}" * 9 + "{{ n > 0 }}", _RESULT),
+        ("{{ 0x" + "f" * 60000 + " // 3 > 0 }}", _LITERAL),
+        ("{{ " + "9" * 5000 + " }}", _LITERAL),
         ("{% for a in range(1000) %}{% for b in range(1000) %}{% endfor %}{% endfor %}", _STEPS),
         ("{% for a in range(1000) %}{% for b in range(1000) if b < 0 %}{% endfor %}{% endfor %}", _STEPS),
         ("{% for a in range(999) %}{% for b in range(999) %}{{ alarm.id[:] }}{% endfor %}{% endfor %}", _STEPS),
@@ -162,6 +171,42 @@ def test_no_template_runs_for_ever_or_fills_the_memory(text, problem):
     assert problem in told
     assert taken < 30
     assert peak < 200_000_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ " + "-" * 3000 + "1 }}",
+        "{% for a in range(1) %}" * 21 + "{% endfor %}" * 21,
+        "{% if true %}" * 101 + "{% endif %}" * 101,
+    ],
+)
+def test_what_python_cannot_nest_is_refused(text):
+    """Python has fewer levels than Jinja, and says so in another way for each kind of them."""
+    assert refused(text) == "is nested too deeply"
+
+
+def test_a_template_of_many_paths_is_soon_checked(monkeypatch):
+    """Reading a class's annotations takes a millisecond, and a template has room for thousands of paths."""
+    read, ask = [], typing.get_type_hints
+    monkeypatch.setattr(typing, "get_type_hints", lambda kind: read.append(kind) or ask(kind))
+
+    Format(text="{{ alarm.id }}{{ alarm.policy.name }}" * 50, content_type="text/plain")
+
+    assert len(read) == len(set(read))
+
+
+def test_what_is_told_to_people_is_made_once_for_a_body():
+    """A loop that asks for it again and again costs no more, however much the alarm has."""
+    loop = "{% for i in range(999) %}{% set x = facts() %}{% set x = headline() %}{% endfor %}"
+    made = Format(text=loop * 3 + "{{ facts()|length }}", content_type="text/plain")
+    target = attrs.evolve(METRIC_ALARM.target, dimensions={f"k{n}": "v" for n in range(5000)})
+    alarm = attrs.evolve(METRIC_ALARM, target=target)
+    started = time.process_time()
+
+    made.build(alarm, context())
+
+    assert time.process_time() - started < 5
 
 
 def test_an_alarm_cannot_make_a_template_do_more():

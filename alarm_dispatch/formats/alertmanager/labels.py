@@ -51,8 +51,8 @@ class NamedTexts:
         taken = frozenset(self.texts)
         for key, text in given.items():
             own = label_name(key)
-            others = wanted.keys() - {own}
-            free = (name for name in _candidates(key, prefix, shared=wanted[own] > 1) if name not in others)
+            candidates = _candidates(key, prefix, shared=wanted[own] > 1)
+            free = (name for name in candidates if name == own or name not in wanted)
             name = next((name for name in free if name not in taken), None)
             if name is None or name in self.texts:
                 told = f"its name is that of another one, and so are all that stand in for it: {key!r}"

@@ -21,6 +21,7 @@ from alarm_dispatch.formats.pagerduty.build import (
     resolved,
     triggered,
 )
+from alarm_dispatch.formats.pagerduty.size import LARGEST_EVENT, sized
 from alarm_dispatch.formats.pagerduty.wire import NAME, Event, converter
 from alarm_dispatch.formats.secret_options import needed, secret_option, secret_texts
 from alarm_dispatch.formats.wording import Language, as_language, as_zone
@@ -33,7 +34,11 @@ __all__ = ["Format"]
 # are to be tried again.
 _CONFIRMATION = status_is(202)
 _RULES = open_rules(retried_on_busy_only(_CONFIRMATION))
-_LIMITS = (f"summary: {LONGEST_SUMMARY} characters", f"dedup_key: {LONGEST_KEY} characters")
+_LIMITS = (
+    f"summary: {LONGEST_SUMMARY} characters",
+    f"dedup_key: {LONGEST_KEY} characters",
+    f"{LARGEST_EVENT} bytes of body",
+)
 
 
 def _routing_key(value: Secret | str) -> Secret:
@@ -89,13 +94,13 @@ class Format:
         """The event.
 
         Raises :class:`~alarm_dispatch.errors.BuildError` for an alarm that goes on without a level, or whose
-        target has neither a name nor dimensions nor a namespace.
+        target has neither a name nor dimensions nor a namespace, or that is too large without its details.
         """
         key = needed(self.routing_key, NAME)
         if alarm.state.ended:
             return self._payload(resolved(dedup_key(alarm.id), key))
         event = triggered(alarm, context, key, self.language, self.zone)
-        return self._payload(attrs.evolve(event, client=self.client, client_url=self.client_url))
+        return sized(attrs.evolve(event, client=self.client, client_url=self.client_url))
 
     def _payload(self, event: Event) -> Payload:
         return json_payload(converter.unstructure(event))

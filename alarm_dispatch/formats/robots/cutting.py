@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from attrs import Factory, define, frozen
 
@@ -10,6 +10,8 @@ from alarm_dispatch.formats.robots.graphemes import units
 from alarm_dispatch.formats.robots.sizes import Cost
 
 __all__ = ["Line", "TooLongError", "cut"]
+
+_MOST_OF_ONE = 6  # bytes of a character, as JSON escapes one
 
 
 class TooLongError(Exception):
@@ -80,7 +82,7 @@ class _Parts:
         before, after = line.before, line.after
         size = self.cost(before) + self.cost(after)
         taken: list[str] = []
-        for unit in units(line.text):
+        for unit in self._cut_units(line):
             more = self.cost(unit)
             if not self._fits(size + more):
                 if taken:
@@ -96,6 +98,17 @@ class _Parts:
         if not taken:
             raise TooLongError
         self._put(f"{before}{''.join(taken)}{after}", size)
+
+    def _cut_units(self, line: Line) -> Iterator[str]:
+        """What is put whole: of a letter with more marks than a part can have, each, as it must be told."""
+        beside = max(self.cost(line.before), self.cost(line.again)) + self.cost(line.after)
+        most = min(self.room(0), self.room(1)) - beside
+        for unit in units(line.text):
+            # No character has more bytes than this.
+            if len(unit) * _MOST_OF_ONE > most and self.cost(unit) > most:
+                yield from unit
+            else:
+                yield unit
 
     def _fits(self, size: int) -> bool:
         joint = self.joint_cost if self.current else 0

@@ -40,7 +40,8 @@ _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
 _NOT_IN_LINKS = re.compile(r"[\s()<>\[\]\\\"'`|\x00-\x1f\x7f]")
 
 _USER_TAG = re.compile("<(?=@)")
-_AT_TAG = re.compile(r"<(?=\s*/?\s*at\b)", re.IGNORECASE)
+# Possessive: blanks without end after one < would otherwise be shared out between the two in every way.
+_AT_TAG = re.compile(r"<(?=\s*+/?\s*+at\b)", re.IGNORECASE)
 
 
 def escaped_markdown(text: str, begins: bool = True) -> str:

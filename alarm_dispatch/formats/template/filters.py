@@ -17,7 +17,16 @@ from alarm_dispatch.formats.texts import rfc3339
 from alarm_dispatch.json_text import json_bytes
 from alarm_dispatch.values import JsonObject
 
-__all__ = ["FILTERS", "added", "compared", "concatenated", "multiplied", "remainder", "scalar_text"]
+__all__ = [
+    "FILTERS",
+    "added",
+    "bounded",
+    "compared",
+    "concatenated",
+    "multiplied",
+    "remainder",
+    "scalar_text",
+]
 
 _MOST_DECIMALS = 15
 
@@ -58,16 +67,23 @@ def concatenated(*values: Any) -> str:
 def added(left: Any, right: Any) -> Any:
     """What ``+`` makes."""
     spend_on((left, right))
-    return left + right
+    return bounded(left + right)
 
 
 def multiplied(left: Any, right: Any) -> Any:
     """What ``*`` makes, of numbers only: ``"x" * n`` could be as long as n."""
     _check_numbers("*", left, right)
-    product = left * right
-    if abs(product) > LARGEST_INTEGER:
-        raise NotAllowedError("a product is larger than any JSON number may be")
-    return product
+    return bounded(left * right)
+
+
+def bounded(value: Any) -> Any:
+    """What an operation has made, if it is no number beyond those of JSON.
+
+    To divide numbers takes the square of their length, and a text of a million digits is soon there.
+    """
+    if isinstance(value, int | float) and abs(value) > LARGEST_INTEGER:
+        raise NotAllowedError("a result is larger than any JSON number may be")
+    return value
 
 
 def remainder(left: Any, right: Any) -> Any:

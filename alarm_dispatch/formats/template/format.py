@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -170,13 +171,22 @@ class Format:
         """What the template sees; without an alarm only the names count."""
         language, zone = self.language, self.zone
 
-        def told(given: str | None = None) -> str:
+        # Once each, however often a loop of the template asks for it.
+        @functools.cache
+        def told_in(asked: Language) -> str:
             assert alarm is not None  # noqa: S101 - for mypy: a template is only rendered for one
-            return headline(alarm, language if given is None else as_language(given))
+            return headline(alarm, asked)
+
+        @functools.cache
+        def known_in(asked: Language) -> tuple[Fact, ...]:
+            assert alarm is not None  # noqa: S101 - as above
+            return facts(alarm, context.now, asked, zone)
+
+        def told(given: str | None = None) -> str:
+            return told_in(language if given is None else as_language(given))
 
         def known(given: str | None = None) -> tuple[Fact, ...]:
-            assert alarm is not None  # noqa: S101 - as above
-            return facts(alarm, context.now, language if given is None else as_language(given), zone)
+            return known_in(language if given is None else as_language(given))
 
         def local_time(time: Any) -> str:
             return local_text(time, zone)

@@ -14,6 +14,7 @@ from alarm_dispatch.formats.template.budget import NotAllowedError, OverBudgetEr
 from alarm_dispatch.formats.template.filters import (
     FILTERS,
     added,
+    bounded,
     compared,
     concatenated,
     multiplied,
@@ -57,6 +58,7 @@ _STATEMENTS = "if, for, set, with, filter, raw"
 _WRITTEN = {"Pow": "**"}
 
 _ALARM = "alarm"
+_TOO_LARGE = "a number that is larger than any JSON number may be"
 
 
 class _Lacking(jinja2.StrictUndefined):
@@ -163,7 +165,7 @@ def _counted(made: Callable[..., Any]) -> Callable[..., Any]:
             given = [_defined(value) for value in given]
         spend(steps=1)
         spend_on(given)
-        value = made(*given, **options)
+        value = bounded(made(*given, **options))
         if isinstance(value, str):
             value = str(value)  # escape answers with Markup, which would escape all that it meets
         spend_on(value)
@@ -206,8 +208,12 @@ class Program:
             return cls(environment.from_string(tree))
         except jinja2.TemplateSyntaxError as error:
             raise ProgramError(error.message or "is no template", error.lineno) from error
-        except RecursionError:
+        except (RecursionError, SyntaxError, MemoryError):
+            # The last two are Python's own, of the program that Jinja writes: it has fewer levels than Jinja.
             raise ProgramError("is nested too deeply") from None
+        except ValueError:
+            # Python's own, too, which reads no more decimal digits than that.
+            raise ProgramError(f"has {_TOO_LARGE}") from None
 
     def render(self, variables: Mapping[str, Any], most: int) -> str:
         """The text, of at most ``most`` characters; raises :class:`ProgramError`."""
@@ -251,6 +257,9 @@ def _check(tree: nodes.Template, unknown: set[str], known: Iterable[str]) -> Non
             kind = "a recursive for" if isinstance(node, nodes.For) else type(node).__name__
             told = f"{_WRITTEN.get(kind, kind)} is not allowed; allowed are the statements {_STATEMENTS}"
             raise ProgramError(told, node.lineno)
+    for literal in tree.find_all(nodes.Const):
+        if isinstance(literal.value, int) and literal.value > budgets.LARGEST_INTEGER:
+            raise ProgramError(f"has {_TOO_LARGE}", literal.lineno)
     for name in tree.find_all(nodes.Name):
         if name.name in unknown:
             told = f"{name.name!r} is unknown; known are: {', '.join(sorted(known))}"

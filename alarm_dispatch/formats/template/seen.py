@@ -86,7 +86,13 @@ def known_parts(path: typing.Sequence[str]) -> tuple[int, str] | None:
 def _hint(kind: type, name: str) -> Any:
     if name == "latest_anomaly_record":
         return AnomalyRecord
-    return typing.get_type_hints(kind).get(name)
+    return _hints(kind).get(name)
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    # Which Python reads out of texts every time: a template of many paths would take half a minute.
+    return typing.get_type_hints(kind)
 
 
 def _classes(hint: Any) -> Iterator[type]:

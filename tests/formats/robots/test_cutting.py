@@ -62,13 +62,19 @@ def test_the_line_break_counts() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [Line("a\u0301\u0302"), Line("ab", before="label"), Line("ab", after="****"), Line("", before="label")],
+    [Line("a😀"), Line("ab", before="label"), Line("ab", after="****"), Line("", before="label")],
 )
 def test_what_cannot_be_cut_below_the_limit_is_an_error(line: Line) -> None:
     """One character may have more bytes than there is room for."""
     for lines in ([line], ["x", line]):
         with pytest.raises(TooLongError):
-            parts(lines, 4)
+            parts(lines, 3)
+
+
+def test_a_letter_with_too_many_marks_is_cut_between_them() -> None:
+    """Whoever writes a description could otherwise keep the alarm from being told."""
+    assert parts(["xa\u0301\u0302\u0301"], 4) == ["xa\u0301", "\u0302\u0301"]
+    assert parts(["xa\u0301", "a\u0301"], 4) == ["xa\u0301", "a\u0301"]
 
 
 texts = st.text(st.sampled_from("ab告é́👩\u200d👧🇩🇪\\*&;\u05d0"), max_size=30)

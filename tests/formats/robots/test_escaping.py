@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import example, given
@@ -109,3 +110,14 @@ def test_a_plain_text_mentions_nobody() -> None:
     assert without_at_tags('<at user_id="all">x</at> < AT> <attack> <@a>', True) == (
         '＜at user_id="all">x＜/at> ＜ AT> <attack> <@a>'
     )
+
+
+def test_blanks_behind_a_bracket_are_looked_at_once() -> None:
+    """They are from whoever writes the description, and these would take a quarter of an hour."""
+    text = "<" + " " * 200_000 + "b"
+    started = time.process_time()
+
+    assert without_at_tags(text, False) == text
+
+    assert time.process_time() - started < 5
+    assert without_at_tags("< / at>< at\n><\n/\tAT", False) == "＜ / at>＜ at\n>＜\n/\tAT"
