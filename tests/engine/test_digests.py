@@ -196,6 +196,77 @@ def test_groups_do_not_share_messages(dispatching):
     assert [len(request) for request in told(dispatching(main))] == [2, 2]
 
 
+TRIGGERED, RESOLVED = AlarmState.TRIGGERED, AlarmState.RESOLVED
+
+
+@pytest.mark.parametrize(
+    ("steps", "arrivals"),
+    [
+        # The windows of the groups to which it is told, and when; None is none.
+        ([(0, "a", 30.0, TRIGGERED), (5, "a", None, RESOLVED)], (0.0, 0.0)),
+        ([(0, "a", 30.0, TRIGGERED), (5, "b", 2.0, RESOLVED)], (0.0, 2.0)),
+        ([(0, "a", 2.0, TRIGGERED), (3, "a", None, RESOLVED)], (0.0, 5.0)),
+        ([(0, "a", None, TRIGGERED), (1, "a", 2.0, RESOLVED)], (0.0, 5.0)),
+        ([(0, "a", 2.0, TRIGGERED), (3, "b", None, RESOLVED), (4, "a", 1.0, TRIGGERED)], (0.0, 5.0, 5.0)),
+    ],
+)
+def test_resolved_overtakes_triggered_in_no_window(dispatching, steps, arrivals):
+    """Nor past one: what is sent by itself waits for what was gathered, and the other way round."""
+    callback = Callback(URL, format=Lines(), name="robot")
+    failing = "200" if arrivals[1] < 5 else "500,200"
+
+    async def main(dispatcher: AsyncDispatcher) -> None:
+        now = 0.0
+        for when, name, window, state in steps:
+            await asyncio.sleep(when - now)
+            now = when
+            await dispatcher.submit(numbered(0, state), AlarmGroup(name, callbacks=callback, window=window))
+        await dispatcher.drain()
+        assert not dispatcher._backlog.count
+
+    receiver = dispatching(main, failing)
+
+    found = told(receiver)[len(failing) // 4 :]
+    assert found == [[f"alarm-0:{state}"] for *_, state in steps]
+    assert receiver.arrivals[: len(arrivals)] == arrivals
+
+
+def test_a_window_holds_up_no_other_alarm(dispatching):
+    """Without a window, to the same receiver."""
+
+    async def main(dispatcher: AsyncDispatcher) -> None:
+        await dispatcher.submit(numbered(0), gathering())
+        await dispatcher.submit(numbered(1), gathering(window=None))
+        await dispatcher.drain()
+
+    receiver = dispatching(main)
+
+    assert told(receiver) == [["alarm-1:triggered"], ["alarm-0:triggered"]]
+    assert receiver.arrivals == (0.0, 30.0)
+
+
+def test_figures_count_deliveries_and_not_messages(dispatching):
+    """Those in flight, those behind them, and how long the oldest has waited."""
+    seen = []
+
+    async def main(dispatcher: AsyncDispatcher) -> None:
+        for number in range(3):
+            await dispatcher.submit(numbered(number), gathering(window=1.0))
+        await asyncio.sleep(2)
+        for number in (4, 5):
+            await dispatcher.submit(numbered(number), gathering(window=1.0))
+            await asyncio.sleep(0.75)
+        seen.append(dispatcher.stats())
+        await dispatcher.close(timeout=0)
+
+    dispatching(main, "timeout")
+
+    (stats,) = seen
+    assert (stats.in_flight, stats.waiting) == (3, 2)
+    assert (stats.lanes[0].in_flight, stats.lanes[0].waiting) == (3, 2)
+    assert stats.lanes[0].oldest_waiting == 1.5
+
+
 def test_what_cannot_be_told_together_is_told_one_by_one(dispatching, caplog):
     """Each could be built by itself, so none is lost."""
 
@@ -320,6 +391,14 @@ def test_a_window_is_seconds(window):
     """More than none."""
     with pytest.raises(InvalidFieldError, match=r"^AlarmGroup\.window"):
         gathering(window=window)
+
+
+def test_a_window_is_shorter_than_what_it_gathers_may_be_old():
+    """Else all of it would be too old when the window ends; where nothing is gathered that is no matter."""
+    with pytest.raises(InvalidFieldError, match=r"^AlarmGroup\.window.*max_age of callback 'robot', 30 s"):
+        gathering(window=30.0, max_age=30.0)
+    assert gathering(window=29.0, max_age=30.0).window == 29.0
+    assert gathering(window=30.0, max_age=30.0, format="tencent").window == 30.0
 
 
 def test_an_expired_digest_tells_each_of_its_deliveries(dispatching):
