@@ -48,9 +48,13 @@ class AlarmGroup(Overrides):
             raise InvalidFieldError(
                 "AlarmGroup.callbacks", "is empty; an alarm group needs at least one callback"
             )
-        for callback in self.callbacks if self.window is not None else ():
+        if self.window is not None:
+            self._check_window(self.window)
+
+    def _check_window(self, window: float) -> None:
+        for callback in self.callbacks:
             max_age = callback.max_age
-            if max_age is not None and max_age <= self.window and can_bundle(callback.format):
+            if max_age is not None and max_age <= window and can_bundle(callback.format):
                 told = f"must be less than the max_age of callback {callback.name!r}, {max_age:g} s"
                 raise InvalidFieldError("AlarmGroup.window", f"{told}: what it gathers would be too old")
 
