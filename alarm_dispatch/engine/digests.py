@@ -23,6 +23,10 @@ __all__ = ["Digest", "Digests", "bundled", "digest_id"]
 
 _log = logging.getLogger("alarm_dispatch")
 
+# Alarms with which a window ends before its time.  Their messages are made in one step, of some 30 ms for so
+# many; in a storm all of a window would hold up everything else for seconds.
+_MOST = 100
+
 
 @define(eq=False, kw_only=True)
 class Digest(Job):
@@ -165,7 +169,9 @@ class Digests:
             self._windows[key] = _Window([job], self._loop.call_at(ends_at, self._close, key))
             return
         window.jobs.append(job)
-        if ends_at < window.timer.when():
+        if len(window.jobs) >= _MOST:
+            self._close(key)
+        elif ends_at < window.timer.when():
             window.timer.cancel()
             window.timer = self._loop.call_at(ends_at, self._close, key)
 

@@ -150,6 +150,20 @@ def test_a_format_with_one_alarm_in_a_message_does_not_wait(dispatching):
     assert receiver.arrivals == (0.0, 0.0, 30.0)
 
 
+def test_a_window_ends_early_with_a_hundred_alarms(dispatching):
+    """In a storm they would take seconds to be made into messages, in which nothing else is sent."""
+
+    async def main(dispatcher: AsyncDispatcher) -> None:
+        for number in range(250):
+            await dispatcher.submit(numbered(number), gathering(format=Lines(most=1000)))
+        await dispatcher.drain()
+
+    receiver = dispatching(main)
+
+    assert [len(request) for request in told(receiver)] == [100, 100, 50]
+    assert receiver.arrivals == (0.0, 0.0, 30.0)
+
+
 def test_groups_do_not_share_messages(dispatching):
     """Though they tell the same receiver."""
     callback = Callback(URL, format=Lines(), name="robot")
