@@ -10,6 +10,7 @@ from alarm_dispatch import values
 from alarm_dispatch.callbacks import Callback, Overrides, check_timeout
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.formats import DeliveryRules
+from alarm_dispatch.formats.abilities import can_bundle
 
 __all__ = ["AlarmGroup", "check_distinct", "effective_rules"]
 
@@ -30,7 +31,8 @@ class AlarmGroup(Overrides):
     """A named list of callbacks; its ``timeout``, ``schedule`` and ``confirmation`` hold for all of them.
 
     ``window`` is for how many seconds alarms are gathered, from the first one on, before they are sent in one
-    message; where a format has one alarm in a message, nothing is gathered.
+    message; where a format has one alarm in a message, nothing is gathered.  It has to be shorter than the
+    ``max_age`` of the callbacks for which it is.
 
     A group without callbacks is an error: nobody would be told, and nobody would notice.
     """
@@ -46,6 +48,15 @@ class AlarmGroup(Overrides):
             raise InvalidFieldError(
                 "AlarmGroup.callbacks", "is empty; an alarm group needs at least one callback"
             )
+        if self.window is not None:
+            self._check_window(self.window)
+
+    def _check_window(self, window: float) -> None:
+        for callback in self.callbacks:
+            max_age = callback.max_age
+            if max_age is not None and max_age <= window and can_bundle(callback.format):
+                told = f"must be less than the max_age of callback {callback.name!r}, {max_age:g} s"
+                raise InvalidFieldError("AlarmGroup.window", f"{told}: what it gathers would be too old")
 
 
 def check_distinct(group: AlarmGroup, field: str) -> None:

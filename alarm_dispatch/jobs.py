@@ -71,8 +71,8 @@ class Job:
     before this one's, which its schedule does not count.
 
     ``ticket`` is told once, with the settled delivery.  ``order`` names those that are sent one after the
-    other: the alarm, or for what is gathered the lane.  ``next`` and ``tail`` are the lane's: the job
-    behind this one in that order, and, on the first, the last of them.  ``submitted`` and
+    other: the alarm, or for what is gathered the lane; the engine sets it.  ``next`` and ``tail`` are the
+    lane's: the job behind this one in that order, and, on the first, the last of them.  ``submitted`` and
     ``first_started`` are times of the engine's loop.  ``kept`` is None for what is in no outbox,
     ``gathered`` for what is sent by itself.
     """
@@ -112,6 +112,11 @@ class Job:
     def deliveries(self) -> Sequence[Job]:
         """Those that its requests are for: itself."""
         return (self,)
+
+    @property
+    def alarm_ids(self) -> Sequence[str]:
+        """The alarms that it was made of."""
+        return (self.alarm_id,)
 
     @property
     def stored(self) -> bool:

@@ -16,7 +16,7 @@ from alarm_dispatch.exchange import Transport
 from alarm_dispatch.formats import BuildContext, DeliveryRules, Payload
 from alarm_dispatch.formats.abilities import can_bundle, messages_of
 from alarm_dispatch.groups import AlarmGroup, effective_rules
-from alarm_dispatch.jobs import GATHERED, Gathered, Job, Kept, Unbuilt
+from alarm_dispatch.jobs import Gathered, Job, Kept, Unbuilt
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox.base import Entry, LaneKey
 from alarm_dispatch.request_headers import check_delivery_id
@@ -144,7 +144,6 @@ class Preparation:
                 headers=callback.headers_for(first),
                 messages=messages if len(messages) > 1 else (),
                 gathered=gathered,
-                order=alarm_id if gathered is None else GATHERED,
                 method=method,
                 level=level,
                 transport=self._carrier_of(callback),

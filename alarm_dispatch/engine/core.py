@@ -64,5 +64,6 @@ class Engine(Serving):
     def stats(self) -> DispatcherStats:
         """The figures of now."""
         # A task may outlast its delivery by a turn of the loop.
-        in_flight = sum(job.state is JobState.IN_FLIGHT for job in self._tasks.values())
+        out = (job for job in self._tasks.values() if job.state is JobState.IN_FLIGHT)
+        in_flight = sum(len(job.deliveries) for job in out)
         return figures(self._queues.lanes, self._counts, self._pending, in_flight, self._loop.time())

@@ -23,17 +23,27 @@ __all__ = ["Digest", "Digests", "bundled", "digest_id"]
 
 _log = logging.getLogger("alarm_dispatch")
 
+# Alarms with which a window ends before its time.  Their messages are made in one step, of some 30 ms for so
+# many; in a storm all of a window would hold up everything else for seconds.
+_MOST = 100
+
 
 @define(eq=False, kw_only=True)
 class Digest(Job):
     """One request for several deliveries, the ``members``: what comes of it comes of each of them."""
 
     members: list[Job]
+    alarms: tuple[str, ...]
 
     @property
     def deliveries(self) -> Sequence[Job]:
         """Those that its requests are for."""
         return self.members
+
+    @property
+    def alarm_ids(self) -> Sequence[str]:
+        """The alarms that it was made of, also those of members that it has lost."""
+        return self.alarms
 
     @property
     def stored(self) -> bool:
@@ -107,10 +117,18 @@ def _digest(members: list[Job], bundle: Bundle) -> Digest:
         ticket=Ticket("", "", 1),
         order=GATHERED,
         members=members,
+        alarms=tuple(one.alarm_id for one in members),
     )
     # By the youngest: what is new is not given up for what is old.
     digest.submitted = max(one.submitted for one in members)
     return digest
+
+
+_Key = tuple[str, str]
+
+
+def _place(job: Job) -> tuple[str, str]:
+    return job.callback.lane, job.alarm_id
 
 
 @define(eq=False)
@@ -120,7 +138,10 @@ class _Window:
 
 
 class Digests:
-    """The windows that are open, one for each callback of a group; ``enter`` is given what is to be sent."""
+    """The windows that are open, one for each callback of a group; ``enter`` is given what is to be sent.
+
+    What is unsettled of an alarm is in one window of its lane at most.
+    """
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, clock: Clock, enter: Callable[[Sequence[Job]], object]
@@ -128,22 +149,43 @@ class Digests:
         self._loop = loop
         self._clock = clock
         self._enter = enter
-        self._windows: dict[tuple[str, str], _Window] = {}
+        self._windows: dict[_Key, _Window] = {}
+        # In which window an alarm is, by its lane and its id.
+        self._places: dict[tuple[str, str], _Key] = {}
 
     def add(self, job: Job) -> None:
-        """Gather a job: it is sent when the window ends that the first of them has opened."""
+        """Gather a job: it is sent when the window ends that the oldest of them has opened.
+
+        That is reckoned from its submission: what a crash left behind has waited long enough.
+        """
         assert job.gathered is not None  # noqa: S101 - for mypy: others are sent at once
         key = (job.gathered.group, job.callback.lane)
+        if self._places.get(_place(job), key) != key:
+            self.close_with(job)  # another group's, which may end after this one
+        self._places[_place(job)] = key
+        ends_at = job.submitted + job.gathered.window
         window = self._windows.get(key)
         if window is None:
-            timer = self._loop.call_later(job.gathered.window, self._close, key)
-            self._windows[key] = _Window([job], timer)
-        else:
-            window.jobs.append(job)
+            self._windows[key] = _Window([job], self._loop.call_at(ends_at, self._close, key))
+            return
+        window.jobs.append(job)
+        if len(window.jobs) >= _MOST:
+            self._close(key)
+        elif ends_at < window.timer.when():
+            window.timer.cancel()
+            window.timer = self._loop.call_at(ends_at, self._close, key)
 
-    def _close(self, key: tuple[str, str]) -> None:
+    def close_with(self, job: Job) -> None:
+        """End the window that has something of the job's alarm for the same receiver, if there is one."""
+        key = self._places.get(_place(job))
+        if key is not None:
+            self._close(key)
+
+    def _close(self, key: _Key) -> None:
         window = self._windows.pop(key)
         window.timer.cancel()
+        for job in window.jobs:
+            self._places.pop(_place(job), None)
         self._enter(bundled(window.jobs, self._clock.now()))
 
     def flush(self) -> None:
@@ -154,6 +196,7 @@ class Digests:
     def withdraw(self) -> list[Job]:
         """Take out all that is gathered; it is not sent."""
         windows, self._windows = self._windows, {}
+        self._places.clear()
         for window in windows.values():
             window.timer.cancel()
         return [job for window in windows.values() for job in window.jobs]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 
 from attrs import define, field
 
 from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.engine.turns import LEVELS, Turns
-from alarm_dispatch.jobs import Job, JobState
+from alarm_dispatch.jobs import GATHERED, Job, JobState
 from alarm_dispatch.limits import Circuit, Rate
 
 __all__ = ["CircuitState", "Lane"]
@@ -40,7 +40,7 @@ class Lane:
 
     ``heads`` holds, for each alarm (or other order) with unsettled deliveries, the first of them; the others
     hang on it in their order and start only when those before have settled, so that resolved never overtakes
-    triggered.
+    triggered.  ``gathered`` counts the alarms of those that were gathered.
     ``ready`` are the heads that may be sent now, by level, and ``enrolled`` where they have their turns.
     ``pending`` counts the unsettled ones.
 
@@ -57,6 +57,7 @@ class Lane:
     ready: tuple[deque[Job], ...] = field(factory=lambda: tuple(deque() for _ in range(LEVELS)))
     enrolled: list[Turns | None] = field(factory=lambda: [None] * LEVELS)
     heads: dict[str, Job] = field(factory=dict)
+    gathered: Counter[str] = field(factory=Counter)
     in_flight: int = 0
     pending: int = 0
     answered: bool = False
@@ -85,6 +86,8 @@ class Lane:
     def push(self, job: Job) -> bool:
         """Put the job behind its alarm's others; True when it is the first and may be sent."""
         self.pending += 1
+        if job.order == GATHERED:
+            self.gathered.update(job.alarm_ids)
         head = self.heads.get(job.order)
         if head is None:
             self.heads[job.order] = job
@@ -106,8 +109,16 @@ class Lane:
             del self.heads[order]
         for job in taken:
             job.next = job.tail = None  # it may be put in again
-        self.pending -= len(taken)
+            self._left(job)
         return taken
+
+    def _left(self, job: Job) -> None:
+        self.pending -= 1
+        if job.order == GATHERED:
+            self.gathered.subtract(job.alarm_ids)
+            for alarm in job.alarm_ids:
+                if not self.gathered[alarm]:
+                    del self.gathered[alarm]
 
     def withdraw(self) -> list[Job]:
         """Take out the deliveries of all alarms in this way."""
@@ -137,7 +148,7 @@ class Lane:
 
     def settle(self, job: Job) -> Job | None:
         """Take out an alarm's first delivery; the next one of that alarm, which may be sent now."""
-        self.pending -= 1
+        self._left(job)
         following = job.next
         if following is None:
             del self.heads[job.order]

@@ -69,10 +69,22 @@ class Serving(Settling):
         self._enter(job)
 
     def _enter(self, job: Job) -> None:
-        if job.gathered is None or job.part or self._closing:
-            self._enter_lane(job)
+        """Let the job be gathered, or put it into its lane.
+
+        All that is unsettled of an alarm is sent in one of two ways, gathered or by itself: what comes in
+        the other way goes behind it, in the way in which it is.
+        """
+        if job.gathered is None:
+            job.order = job.alarm_id
+            self._digests.close_with(job)
+        elif self._queues.has_alone(job):
+            job.order = job.alarm_id
         else:
-            self._digests.add(job)
+            job.order = GATHERED
+            if not job.part and not self._closing:
+                self._digests.add(job)
+                return
+        self._enter_lane(job)
 
     def _enter_all(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
@@ -80,6 +92,8 @@ class Serving(Settling):
 
     def _enter_lane(self, job: Job) -> None:
         lane = self._queues.lane_of(job.callback)
+        if job.alarm_id in lane.gathered:
+            job.order = GATHERED
         if not job.level and not self._queues.wanted_by_fatal:
             # Unless more of them wait than can go at once: then they wait for each other.
             self._pulse.hurry()

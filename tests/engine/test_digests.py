@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from alarm_dispatch import AlarmGroup, AlarmState, AsyncDispatcher, Callback, Dispatcher
+from alarm_dispatch import AlarmGroup, AsyncDispatcher, Callback, Dispatcher
 from alarm_dispatch.errors import DeliveryExpiredError, DispatcherClosedError, InvalidFieldError
 from alarm_dispatch.exchange import Judgement, Verdict
 from alarm_dispatch.model import Level
@@ -112,38 +112,6 @@ def test_what_passes_the_limit_is_several_messages(dispatching):
     assert [report.ok for report in reports] == [True, True, False, False, True]
 
 
-def test_a_message_waits_for_those_before_it(dispatching):
-    """So that resolved never overtakes triggered, whatever they share their messages with."""
-
-    async def main(dispatcher: AsyncDispatcher) -> None:
-        for number in range(2):
-            await dispatcher.submit(numbered(number), gathering())
-        await asyncio.sleep(31)
-        await dispatcher.submit(numbered(0, AlarmState.RESOLVED), gathering(window=1.0))
-        await dispatcher.drain()
-
-    receiver = dispatching(main, "500,500,200")
-
-    assert told(receiver) == [["alarm-0:triggered", "alarm-1:triggered"]] * 3 + [["alarm-0:resolved"]]
-    assert receiver.arrivals == (0.0, 5.0, 15.0, 15.0)
-
-
-def test_several_states_of_an_alarm_are_told_in_their_order(dispatching):
-    """Also where newer notifications supersede older ones: within a window nothing is left out."""
-
-    async def main(dispatcher: AsyncDispatcher) -> None:
-        group = gathering(supersede=True)
-        for state in (AlarmState.TRIGGERED, AlarmState.RESOLVED):
-            await dispatcher.submit(numbered(0, state), group)
-        await dispatcher.drain()
-        await dispatcher.submit(numbered(1), group)
-        await dispatcher.drain()
-
-    receiver = dispatching(main)
-
-    assert told(receiver) == [["alarm-0:triggered", "alarm-0:resolved"], ["alarm-1:triggered"]]
-
-
 def test_an_alarm_that_takes_several_messages_has_them_to_itself(dispatching):
     """Between those of the others, in order; only the message that failed is sent again."""
     reports = []
@@ -179,6 +147,20 @@ def test_a_format_with_one_alarm_in_a_message_does_not_wait(dispatching):
 
     receiver = dispatching(main)
 
+    assert receiver.arrivals == (0.0, 0.0, 30.0)
+
+
+def test_a_window_ends_early_with_a_hundred_alarms(dispatching):
+    """In a storm they would take seconds to be made into messages, in which nothing else is sent."""
+
+    async def main(dispatcher: AsyncDispatcher) -> None:
+        for number in range(250):
+            await dispatcher.submit(numbered(number), gathering(format=Lines(most=1000)))
+        await dispatcher.drain()
+
+    receiver = dispatching(main)
+
+    assert [len(request) for request in told(receiver)] == [100, 100, 50]
     assert receiver.arrivals == (0.0, 0.0, 30.0)
 
 
@@ -320,6 +302,14 @@ def test_a_window_is_seconds(window):
     """More than none."""
     with pytest.raises(InvalidFieldError, match=r"^AlarmGroup\.window"):
         gathering(window=window)
+
+
+def test_a_window_is_shorter_than_what_it_gathers_may_be_old():
+    """Else all of it would be too old when the window ends; where nothing is gathered that is no matter."""
+    with pytest.raises(InvalidFieldError, match=r"^AlarmGroup\.window.*max_age of callback 'robot', 30 s"):
+        gathering(window=30.0, max_age=30.0)
+    assert gathering(window=29.0, max_age=30.0).window == 29.0
+    assert gathering(window=30.0, max_age=30.0, format="tencent").window == 30.0
 
 
 def test_an_expired_digest_tells_each_of_its_deliveries(dispatching):
