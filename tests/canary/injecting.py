@@ -33,7 +33,7 @@ def _into_callbacks() -> None:
         if HEADER in dict(self.headers):
             return  # a copy, or one that is masked
         if is_service_url(self.url):
-            return  # a service takes no headers, and no more than its own in a URL; tests/services looks at these
+            return  # a service takes no headers, and nothing more in its URL; tests/services looks at these
         # BlueKing's body has the query's values, and the tests compare it byte for byte.
         url = added(self.url, query=self.format.name != "blueking")
         object.__setattr__(self, "_url", type(self._url)(url) if type(self._url) is Hidden else Hidden(url))
