@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from alarm_dispatch.callbacks import AlarmGroup, Callback
+    from alarm_dispatch.callbacks import Callback
     from alarm_dispatch.delivery import Delivery, DeliveryStatus, DispatchReport
     from alarm_dispatch.dispatcher import AsyncDispatcher, Dispatcher
     from alarm_dispatch.engine import DispatcherStats, LaneStats
     from alarm_dispatch.exchange import Attempt, Judgement, Reply, Request, Verdict
+    from alarm_dispatch.groups import AlarmGroup
     from alarm_dispatch.limits import Circuit, Rate
     from alarm_dispatch.loading import load_alarm, load_groups
     from alarm_dispatch.model import (
@@ -28,17 +29,19 @@ if TYPE_CHECKING:
         Target,
         Tenant,
     )
+    from alarm_dispatch.repeats import Observation, RepeatDecision, RepeatTracker
     from alarm_dispatch.schedule import RetrySchedule
 else:
     # Imported on demand: all of it takes twice as long as httpx does, and whoever only models alarms, or
     # reads what was loaded, needs a part.  Type checkers read the imports above, so that a name that is not
     # there stays an error to them.
     _HOMES = {
-        "callbacks": ("AlarmGroup", "Callback"),
+        "callbacks": ("Callback",),
         "delivery": ("Delivery", "DeliveryStatus", "DispatchReport"),
         "dispatcher": ("AsyncDispatcher", "Dispatcher"),
         "engine": ("DispatcherStats", "LaneStats"),
         "exchange": ("Attempt", "Judgement", "Reply", "Request", "Verdict"),
+        "groups": ("AlarmGroup",),
         "limits": ("Circuit", "Rate"),
         "loading": ("load_alarm", "load_groups"),
         "model": (
@@ -57,6 +60,7 @@ else:
             "Target",
             "Tenant",
         ),
+        "repeats": ("Observation", "RepeatDecision", "RepeatTracker"),
         "schedule": ("RetrySchedule",),
     }
     _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -98,10 +102,13 @@ __all__ = [
     "Level",
     "Metric",
     "MetricCondition",
+    "Observation",
     "Policy",
     "Rate",
     "Repeat",
+    "RepeatDecision",
     "RepeatMode",
+    "RepeatTracker",
     "Reply",
     "Request",
     "RetrySchedule",

@@ -23,6 +23,7 @@ from alarm_dispatch.model import (
     Target,
     Tenant,
 )
+from alarm_dispatch.shown import a_kind
 from alarm_dispatch.values import JsonObject
 
 __all__ = ["dump_alarm", "read_alarm"]
@@ -103,7 +104,7 @@ def _plain(value: Any) -> Any:
         return writer(value)
     if isinstance(value, datetime):
         return _time(value)
-    raise TypeError(f"a {type(value).__name__} is no part of an alarm")
+    raise TypeError(f"{a_kind(type(value).__name__)} is no part of an alarm")
 
 
 def _read(kind: Any, content: dict[str, Any]) -> Any:

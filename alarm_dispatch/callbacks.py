@@ -1,4 +1,4 @@
-"""Who is told of an alarm: callbacks and the alarm groups they are in, and whose settings win."""
+"""Who is told of an alarm: one receiver, with what overrides its format's rules."""
 
 from __future__ import annotations
 
@@ -12,28 +12,24 @@ from attrs import field, frozen
 from alarm_dispatch import formats, values
 from alarm_dispatch.confirmation import Confirmation, ConfirmationLike, confirmed_by
 from alarm_dispatch.egress import EgressPolicy
-from alarm_dispatch.egress.urls import target_of
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Transport
-from alarm_dispatch.formats import DeliveryRules, Format
-from alarm_dispatch.http_values import HeaderValue, check_headers, check_url, split_user_info
+from alarm_dispatch.formats import Format, Payload
+from alarm_dispatch.formats.abilities import rate_of, secrets_of
+from alarm_dispatch.http_values import HeaderValue, called_url, check_headers, split_user_info
 from alarm_dispatch.limits import Circuit, Rate, as_circuit, as_rate
 from alarm_dispatch.quoting import MASK
 from alarm_dispatch.redaction import SecretUrl, redact_headers, redact_url, secrets_in
 from alarm_dispatch.request_headers import FORBIDDEN
 from alarm_dispatch.schedule import RetrySchedule
 from alarm_dispatch.secret import Hidden, Secret, hidden, revealed
+from alarm_dispatch.service_urls import NAME as APPRISE
+from alarm_dispatch.service_urls import is_service_url
+from alarm_dispatch.services import check_taken
+from alarm_dispatch.shown import a_kind
 from alarm_dispatch.signing.base import Signer, SignerLike, as_signer, header_names
 
-__all__ = [
-    "DEFAULT_LIMIT",
-    "AlarmGroup",
-    "Callback",
-    "Overrides",
-    "check_distinct",
-    "check_transport",
-    "effective_rules",
-]
+__all__ = ["DEFAULT_LIMIT", "Callback", "Overrides", "check_timeout", "check_transport"]
 
 DEFAULT_LIMIT = 8
 """Requests in flight to one callback, unless it says otherwise."""
@@ -45,7 +41,7 @@ _MAX_KEPT_TYPES = 8
 
 
 def _url(value: str | Secret) -> Secret:
-    check_url(revealed(value), "Callback.url")
+    called_url(revealed(value), "Callback.url")
     return hidden(value, "Callback.url")
 
 
@@ -57,6 +53,12 @@ def _headers(
         given = tuple(given)  # an iterator is read once
     check_headers(given, "Callback.headers")
     return tuple((name, hidden(text, "Callback.headers")) for name, text in given)
+
+
+def _usual_format(callback: Any) -> Any:
+    if is_service_url(callback._url.reveal()):
+        return APPRISE
+    raise InvalidFieldError("Callback.format", f"is missing; only a URL {APPRISE}:… brings one along")
 
 
 def _format(value: str | Format) -> Format:
@@ -76,15 +78,20 @@ def _confirmation(value: ConfirmationLike | None) -> Confirmation | None:
     return None if value is None else confirmed_by(value)
 
 
-def _rate(value: Rate | float | str | None) -> Rate | None:
-    return None if value is None else as_rate(value, "Callback.rate")
+def _rate(value: Rate | float | str | bool | None) -> Rate | bool | None:
+    return value if value is None or value is False else as_rate(value, "Callback.rate")
+
+
+def _kept(rate: Rate | bool) -> Rate | None:
+    return rate if isinstance(rate, Rate) else None
 
 
 def _check_circuit(_instance: object, attribute: Any, value: Any) -> None:
     as_circuit(value, f"Callback.{attribute.name}")
 
 
-def _check_timeout(instance: object, attribute: Any, value: Any) -> None:
+def check_timeout(instance: object, attribute: Any, value: Any) -> None:
+    """A validator: nothing for None and for seconds that are more than 0."""
     if value is None:
         return
     name = f"{type(instance).__name__}.{attribute.name}"
@@ -105,7 +112,8 @@ def check_transport(value: Any, name: str) -> None:
         raise InvalidFieldError(name, f"is the class {value.__name__}; give an object of it")
     if not isinstance(value, Transport):
         raise InvalidFieldError(
-            name, f"must have a method 'async send(request, *, deadline)'; a {type(value).__name__} has none"
+            name,
+            f"must have a method 'async send(request, *, deadline)'; {a_kind(type(value).__name__)} has none",
         )
 
 
@@ -116,7 +124,7 @@ class Overrides:
     ``timeout`` is in seconds for a whole attempt.
     """
 
-    timeout: float | None = field(default=None, validator=_check_timeout)
+    timeout: float | None = field(default=None, validator=check_timeout)
     schedule: RetrySchedule | None = field(
         default=None, validator=values.instance(RetrySchedule, optional=True)
     )
@@ -129,7 +137,7 @@ class _WorkedOut(Overrides):
     No fields, so that whoever goes through those (:func:`attrs.asdict`, cattrs) sees secrets only.
     """
 
-    __slots__ = ("_complete", "address", "headers", "lane", "url")
+    __slots__ = ("_complete", "address", "headers", "lane", "pace", "url")
 
     url: str
     """The URL, as a plain text."""
@@ -140,6 +148,8 @@ class _WorkedOut(Overrides):
     address: str
     """The URL that is called: without user information, which is in the headers, and with its host in the one
     spelling that it was checked in."""
+    pace: Rate | None
+    """The rate that is kept: its own, else that of its format."""
     _complete: dict[str, tuple[tuple[str, str], ...]]
 
 
@@ -149,15 +159,18 @@ class Callback(_WorkedOut):
 
     ``url`` and the values of ``headers`` may be a :class:`~alarm_dispatch.secret.Secret`.  Neither is shown
     whole: of a URL the user, the password, the query values and long path tokens are masked, of a secret
-    URL everything behind the host.  ``attrs.asdict`` has them as secrets, under ``_url`` and ``_headers``.
+    URL everything behind the host, of a URL for Apprise everything but the service.  ``attrs.asdict`` has
+    them as secrets, under ``_url`` and ``_headers``.
 
-    ``format`` is a format or the name of a registered one.  ``timeout`` (seconds for a whole attempt),
+    ``format`` is a format or the name of a registered one; a URL for Apprise (``apprise:mailto://…``) brings
+    its own along, and the transport that carries it.  ``timeout`` (seconds for a whole attempt),
     ``schedule`` and ``confirmation`` replace the format's delivery rules.  ``headers`` are sent with every
     request; ``transport`` carries them instead of the dispatcher's.  ``name`` is made of the format and
     the redacted URL when none is given.
 
     ``limit`` is the number of requests in flight at a time.  ``rate`` spares the receiver: a
-    :class:`~alarm_dispatch.limits.Rate`, its text (``"20/60"``), or requests a second.  ``circuit`` pauses
+    :class:`~alarm_dispatch.limits.Rate`, its text (``"20/60"``), or requests a second; None is that of its
+    format's vendor, where there is one, and False is none.  ``circuit`` pauses
     it after failures: a :class:`~alarm_dispatch.limits.Circuit`, or True for the usual figures; False is
     none where the dispatcher has one.  ``supersede`` drops a waiting notification when a newer one of the
     same alarm comes.  ``max_age`` gives a notification up that was not delivered in so many seconds.
@@ -171,17 +184,19 @@ class Callback(_WorkedOut):
     """
 
     _url: Secret = field(converter=_url)
-    format: Format = field(kw_only=True, converter=_format)
+    format: Format = field(
+        kw_only=True, default=attrs.Factory(_usual_format, takes_self=True), converter=_format
+    )
     name: str = field(kw_only=True, default="", validator=values.text())
     _headers: tuple[tuple[str, Secret], ...] = field(kw_only=True, default=(), converter=_headers)
     transport: Transport | None = field(kw_only=True, default=None, validator=_check_transport)
     limit: int = field(
         kw_only=True, default=DEFAULT_LIMIT, validator=values.non_negative(whole=True, least=1)
     )
-    rate: Rate | None = field(kw_only=True, default=None, converter=_rate)
+    rate: Rate | bool | None = field(kw_only=True, default=None, converter=_rate)
     circuit: Circuit | bool | None = field(kw_only=True, default=None, validator=_check_circuit)
     supersede: bool = field(kw_only=True, default=False, validator=values.instance(bool))
-    max_age: float | None = field(kw_only=True, default=None, validator=_check_timeout)
+    max_age: float | None = field(kw_only=True, default=None, validator=check_timeout)
     fallback: str | None = field(kw_only=True, default=None, validator=values.text(optional=True))
     egress: EgressPolicy | None = field(
         kw_only=True, default=None, validator=values.instance(EgressPolicy, optional=True)
@@ -192,20 +207,32 @@ class Callback(_WorkedOut):
         # A secret stays one where its text is handed on.
         as_given = str if isinstance(self._url, Hidden) else SecretUrl
         url = as_given(self._url.reveal())
-        address = target_of(url, "Callback.url").url
+        address = called_url(url, "Callback.url")
+        if is_service_url(url):
+            self._check_service(url)
         if not self.name:
-            object.__setattr__(self, "name", f"{self.format.name} {redact_url(url)}")
-        worked_out = {
+            told = redact_url(url)
+            object.__setattr__(
+                self, "name", told if told.startswith(self.format.name) else f"{self.format.name} {told}"
+            )
+        worked_out: dict[str, object] = {
             "url": url,
             "headers": tuple((name, value.reveal()) for name, value in self._headers),
             "lane": f"{self.name}\n{url}",
             "address": as_given(address),
+            "pace": rate_of(self.format) if self.rate is None else _kept(self.rate),
             "_complete": {},
         }
         for name, value in worked_out.items():
             object.__setattr__(self, name, value)
         if self.signer is not None:
             self._check_signed(header_names(self.signer))
+
+    def _check_service(self, url: str) -> None:
+        check_taken(url, "Callback.url")
+        for name, given in (("headers", self._headers), ("signer", self.signer)):
+            if given and self.transport is None:
+                raise InvalidFieldError(f"Callback.{name}", "cannot be sent with a message through Apprise")
 
     def _check_signed(self, names: Iterable[str]) -> None:
         given = {name.lower(): name for name, _ in self.headers_with("")}
@@ -244,7 +271,7 @@ class Callback(_WorkedOut):
     @property
     def secrets(self) -> tuple[str, ...]:
         """The texts that nothing may show of it."""
-        return secrets_in(self.url, self.headers)
+        return (*secrets_in(self.url, self.headers), *secrets_of(self.format))
 
     def masked(self) -> Callback:
         """The same to look at: its URL and headers masked, without what it would be sent and judged by."""
@@ -274,6 +301,14 @@ class Callback(_WorkedOut):
                 self._complete[content_type] = found
         return found
 
+    def headers_for(self, payload: Payload) -> tuple[tuple[str, str], ...]:
+        """All headers of a request with this payload, its own ones among them."""
+        headers = self.headers_with(payload.content_type)
+        if not payload.headers:
+            return headers
+        given = {name.lower() for name, _ in headers}
+        return headers + tuple(pair for pair in payload.headers if pair[0].lower() not in given)
+
     def __str__(self) -> str:
         """Its name, which shows no secret."""
         return self.name
@@ -281,59 +316,3 @@ class Callback(_WorkedOut):
 
 def _made(kind: type[Callback], given: dict[str, Any]) -> Callback:
     return kind(**given)
-
-
-def _callbacks(value: Iterable[Callback]) -> tuple[Callback, ...]:
-    given: object = value
-    if isinstance(given, Callback):
-        return (given,)
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise InvalidFieldError(
-            "AlarmGroup.callbacks", f"must be a list of callbacks, not {type(value).__name__}"
-        )
-    return tuple(value)
-
-
-@frozen
-class AlarmGroup(Overrides):
-    """A named list of callbacks; its ``timeout``, ``schedule`` and ``confirmation`` hold for all of them.
-
-    A group without callbacks is an error: nobody would be told, and nobody would notice.
-    """
-
-    name: str = field(validator=values.text(empty=False))
-    callbacks: tuple[Callback, ...] = field(
-        kw_only=True, converter=_callbacks, validator=values.instances(Callback)
-    )
-
-    def __attrs_post_init__(self) -> None:
-        if not self.callbacks:
-            raise InvalidFieldError(
-                "AlarmGroup.callbacks", "is empty; an alarm group needs at least one callback"
-            )
-
-
-def check_distinct(group: AlarmGroup, field: str) -> None:
-    """Nothing when an outbox can tell the group's callbacks apart.
-
-    Else :class:`~alarm_dispatch.errors.InvalidFieldError` on ``field``.
-    """
-    names: set[str] = set()
-    for callback in group.callbacks:
-        if callback.name in names:
-            told = "has callbacks of one name, which the outbox could not tell apart; give each a name"
-            raise InvalidFieldError(f"{field}.callbacks[{callback.name!r}]", told)
-        names.add(callback.name)
-
-
-def effective_rules(callback: Callback, group: AlarmGroup, defaults: Overrides) -> DeliveryRules:
-    """One delivery's rules: the callback's, else the group's, else the dispatcher's, else the format's."""
-    rules = callback.format.rules
-    timeout, schedule, confirmation = rules.timeout, rules.schedule, rules.confirmation
-    for overrides in (defaults, group, callback):
-        timeout = timeout if overrides.timeout is None else overrides.timeout
-        schedule = overrides.schedule or schedule
-        confirmation = overrides.confirmation or confirmation
-    if timeout == rules.timeout and schedule is rules.schedule and confirmation is rules.confirmation:
-        return rules  # shared by all deliveries of a storm
-    return DeliveryRules(timeout=timeout, schedule=schedule, confirmation=confirmation)

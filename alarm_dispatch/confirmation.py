@@ -53,7 +53,7 @@ class Confirmation:
         return self.judge(reply)
 
     def __and__(self, other: ConfirmationLike) -> Confirmation:
-        """Confirms when both do; the first that does not gives the verdict."""
+        """Confirms when both do; the first that does not gives the judgement."""
         second = confirmed_by(other)
 
         def judge(reply: Reply) -> Judgement:
@@ -64,7 +64,10 @@ class Confirmation:
         return Confirmation(judge, f"{self.text} and {second.text}", reads_request)
 
     def __or__(self, other: ConfirmationLike) -> Confirmation:
-        """Confirms when one does; when neither does, the first gives the verdict."""
+        """Confirms when one does; when neither does, the first gives the verdict.
+
+        It is final then when both say so, and the longer ``retry_after`` counts.
+        """
         second = confirmed_by(other)
 
         def judge(reply: Reply) -> Judgement:
@@ -74,7 +77,13 @@ class Confirmation:
             right = second.judge(reply)
             if right.verdict is Verdict.CONFIRMED:
                 return right
-            return Judgement(left.verdict, f"{left.reason}; {right.reason}")
+            pauses = [one.retry_after for one in (left, right) if one.retry_after is not None]
+            return Judgement(
+                left.verdict,
+                f"{left.reason}; {right.reason}",
+                final=left.final and right.final,
+                retry_after=max(pauses, default=None),
+            )
 
         reads_request = self.reads_request or second.reads_request
         return Confirmation(judge, f"({self.text} or {second.text})", reads_request)

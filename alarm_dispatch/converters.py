@@ -32,6 +32,7 @@ __all__ = [
     "identity",
     "problems_of",
     "strict_converter",
+    "table",
 ]
 
 StructureError = (cattrs.BaseValidationError, InvalidFieldError, ValueError, TypeError, KeyError)
@@ -71,7 +72,8 @@ def collecting_converter(*, leave_out: Mapping[type, frozenset[str]]) -> JsonCon
         return _collecting_hook(kind, converter, leave_out.get(kind, frozenset()))
 
     converter = strict_converter()
-    converter.register_structure_hook_factory(attrs.has, _guarded(hook_for, _mapping))
+    converter.register_structure_hook_factory(is_mapping, _guarded(mapping_structure_factory, table))
+    converter.register_structure_hook_factory(attrs.has, _guarded(hook_for, table))
     return converter
 
 
@@ -157,6 +159,12 @@ def _list(value: Any) -> None:
 def _mapping(value: Any) -> None:
     if not isinstance(value, Mapping):
         raise TypeError(f"must be a mapping, not {_kind(value)}")
+
+
+def table(value: Any) -> None:
+    """Nothing for a mapping, else TypeError, in the word of those who write files."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"must be a table (mapping), not {_kind(value)}")
 
 
 def _is_plain_tuple(kind: Any) -> bool:

@@ -214,7 +214,7 @@ class EgressRefusedError(TransportError):
         where = url if address is None else f"{url} at {address}"
         told = f"refused by the egress policy ({rule}): {where}"
         super().__init__(Verdict.REFUSED, f"{told}; {hint}" if hint else told)
-        self.rule = rule
+        self.rule = str(rule)  # a kind of address is a member of an enum, and shown as one
         self.url = url
         self.address = address
         self.hint = hint

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from alarm_dispatch.egress import INTERNAL, EgressPolicy
 from alarm_dispatch.redaction import redact_headers, redact_url
-from alarm_dispatch.values import enum_member
+from alarm_dispatch.values import enum_member, non_negative
 from alarm_dispatch.verdicts import Verdict
 
 __all__ = ["Attempt", "Judgement", "Reply", "Request", "Transport", "Verdict"]
@@ -68,10 +68,17 @@ def _verdict(value: Verdict | str) -> Verdict:
 
 @frozen
 class Judgement:
-    """What a confirmation says of a reply: a verdict, and why, for people."""
+    """What a confirmation says of a reply: a verdict, and why, for people.
+
+    ``final`` says that the receiver would answer every further attempt alike, so that none is made (a key
+    that is unknown, a body that it cannot take).  ``retry_after`` is for how many seconds the receiver wants
+    to be left alone, where it says so in another way than by a Retry-After.
+    """
 
     verdict: Verdict = field(converter=_verdict)
     reason: str = ""
+    final: bool = False
+    retry_after: float | None = field(default=None, validator=non_negative(optional=True))
 
 
 @frozen(kw_only=True)
@@ -79,8 +86,8 @@ class Attempt:
     """One request and its verdict.
 
     ``started_at`` is an aware UTC time, ``duration`` is in seconds.  ``reason`` says for people why the
-    verdict is not confirmed ("" when it is).  ``retry_in`` is the wait in seconds before the next
-    attempt, None when there is none.
+    verdict is not confirmed; when it is, "" or what was agreed.  ``retry_in`` is the wait in seconds before
+    the next attempt, None when there is none.
     """
 
     number: int
@@ -110,7 +117,8 @@ class Transport(Protocol):
     An object may also have ``async aclose()``, which the dispatcher that made it calls, and a true
     ``keeps_deadline``, which says that ``send`` itself ends at the deadline and tells in its
     :class:`~alarm_dispatch.errors.TransportError` whether anything had been sent by then.  Its ``secrets``,
-    if it has any, are texts (a token that it adds to every request) that reasons and logs must not show.
+    if it has any, are texts (a token that it adds to every request) that reasons and logs must not show.  A
+    true ``only_http`` says that it leaves requests to ``apprise:`` URLs to Apprise.
     """
 
     async def send(self, request: Request, *, deadline: float) -> Reply:

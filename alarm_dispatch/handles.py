@@ -9,18 +9,23 @@ from collections.abc import Callable
 
 from alarm_dispatch.delivery import DispatchReport
 from alarm_dispatch.errors import ForkedProcessError, WrongThreadError
+from alarm_dispatch.repeats.decision import RepeatDecision
 from alarm_dispatch.tickets import Ticket
 
 __all__ = ["AsyncHandle", "Handle"]
 
 
 class AsyncHandle:
-    """What :meth:`AsyncDispatcher.submit` gives back."""
+    """What :meth:`AsyncDispatcher.submit` gives back.
 
-    __slots__ = ("_ticket",)
+    ``decision`` is what an evaluation came to; None for what was not observed, but submitted.
+    """
 
-    def __init__(self, ticket: Ticket) -> None:
+    __slots__ = ("_ticket", "decision")
+
+    def __init__(self, ticket: Ticket, decision: RepeatDecision | None = None) -> None:
         self._ticket = ticket
+        self.decision = decision
 
     def done(self) -> bool:
         """Whether every delivery is settled."""
@@ -51,12 +56,21 @@ class AsyncHandle:
 
 
 class Handle:
-    """What :meth:`Dispatcher.submit` gives back; it may be used from any thread."""
+    """What :meth:`Dispatcher.submit` gives back; it may be used from any thread.
 
-    __slots__ = ("_in_own_thread", "_lock", "_pid", "_ticket")
+    ``decision`` is what an evaluation came to; None for what was not observed, but submitted.
+    """
 
-    def __init__(self, ticket: Ticket, in_own_thread: Callable[[], bool]) -> None:
+    __slots__ = ("_in_own_thread", "_lock", "_pid", "_ticket", "decision")
+
+    def __init__(
+        self,
+        ticket: Ticket,
+        in_own_thread: Callable[[], bool],
+        decision: RepeatDecision | None = None,
+    ) -> None:
         self._ticket = ticket
+        self.decision = decision
         self._in_own_thread = in_own_thread
         self._pid = os.getpid()
         self._lock = threading.Lock()

@@ -8,12 +8,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
-from alarm_dispatch.egress.urls import target_of
+from alarm_dispatch.egress.urls import check_service_url, target_of
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.request_headers import FORBIDDEN
 from alarm_dispatch.secret import revealed
+from alarm_dispatch.service_urls import is_service_url
 
-__all__ = ["HeaderValue", "basic_authorization", "check_headers", "check_url", "split_user_info"]
+__all__ = [
+    "HeaderValue",
+    "basic_authorization",
+    "called_url",
+    "check_headers",
+    "check_url",
+    "split_user_info",
+]
 
 # Text or a Secret, as is checked when it is given: of a dict with both, type checkers make one of objects.
 HeaderValue: TypeAlias = object
@@ -29,6 +37,17 @@ def check_url(url: Any, field: str) -> str:
     """``url`` when it is a whole http(s) URL; the error never repeats it, as it may hold a secret."""
     target_of(url, field)
     return str(url)
+
+
+def called_url(url: Any, field: str) -> str:
+    """What is called for a callback's URL: http(s) with its host in one spelling, or Apprise's as it is.
+
+    Raises :class:`~alarm_dispatch.errors.InvalidFieldError`, which never repeats the URL.
+    """
+    if isinstance(url, str) and is_service_url(url):
+        check_service_url(url, field)
+        return url
+    return target_of(url, field).url
 
 
 def check_headers(

@@ -1,33 +1,30 @@
-"""What has to be sent: an alarm and a group become one job for each callback, before anything is sent."""
+"""What has to be sent: one job for each delivery, with what came of it so far."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import datetime
 
 import attrs
 from attrs import define
 
-from alarm_dispatch.alarm_json import dump_alarm, read_alarm
-from alarm_dispatch.callbacks import AlarmGroup, Callback, Overrides, effective_rules
-from alarm_dispatch.clock import Clock
+from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
 from alarm_dispatch.egress import INTERNAL, EgressPolicy
 from alarm_dispatch.exchange import Attempt, Request, Transport, Verdict
 from alarm_dispatch.foreign_logs import secrets_of
-from alarm_dispatch.formats import BuildContext, DeliveryRules, Payload
+from alarm_dispatch.formats import DeliveryRules, Payload
 from alarm_dispatch.model import Alarm
-from alarm_dispatch.outbox.base import Entry, LaneKey
+from alarm_dispatch.outbox.base import Entry
 from alarm_dispatch.redaction import presentable, redact_headers, shown_error
-from alarm_dispatch.request_headers import OWN_COUNT, check_delivery_id, own_headers
-from alarm_dispatch.schedule import RetrySchedule
-from alarm_dispatch.states import rank_of
+from alarm_dispatch.request_headers import OWN_COUNT, own_headers
 from alarm_dispatch.tickets import Ticket
 
-__all__ = ["Job", "JobState", "Preparation", "Unbuilt"]
+__all__ = ["GATHERED", "Gathered", "Job", "JobState", "Kept", "Unbuilt"]
 
-_ONCE = RetrySchedule(attempts=1)
+GATHERED = "\n"
+"""The order of what is gathered: a message of several alarms has to wait for those before it."""
 
 
 class JobState(enum.IntEnum):
@@ -69,9 +66,15 @@ class Kept:
 class Job:
     """One delivery on its way: what is sent, by which rules, and what came of it so far.
 
-    ``ticket`` is told once, with the settled delivery.  ``next`` and ``tail`` are the lane's: the job
-    behind this one in its alarm, and, on the first, the last of them.  ``submitted`` and
-    ``first_started`` are times of the engine's loop.  ``kept`` is None for what is in no outbox.
+    ``content`` and ``headers`` are those of the message that is to be sent: number ``part``, from 0, of
+    ``messages`` where there are several.  So many are confirmed; ``before`` is how many attempts were made
+    before this one's, which its schedule does not count.
+
+    ``ticket`` is told once, with the settled delivery.  ``order`` names those that are sent one after the
+    other: the alarm, or for what is gathered the lane; the engine sets it.  ``next`` and ``tail`` are the
+    lane's: the job behind this one in that order, and, on the first, the last of them.  ``submitted`` and
+    ``first_started`` are times of the engine's loop.  ``kept`` is None for what is in no outbox,
+    ``gathered`` for what is sent by itself.
     """
 
     delivery_id: str
@@ -94,20 +97,79 @@ class Job:
     next: Job | None = None
     tail: Job | None = None
     kept: Kept | None = None
+    order: str = attrs.field(default=attrs.Factory(lambda self: self.alarm_id, takes_self=True))
+    messages: tuple[Payload, ...] = attrs.field(default=(), repr=False)
+    part: int = 0
+    before: int = 0
+    gathered: Gathered | None = None
 
     @property
     def confirmed(self) -> bool:
-        """Whether the last attempt was confirmed."""
-        return bool(self.attempts) and self.attempts[-1].verdict is Verdict.CONFIRMED
+        """Whether all of its messages were confirmed."""
+        return self.part >= (len(self.messages) or 1)
+
+    @property
+    def deliveries(self) -> Sequence[Job]:
+        """Those that its requests are for: itself."""
+        return (self,)
+
+    @property
+    def alarm_ids(self) -> Sequence[str]:
+        """The alarms that it was made of."""
+        return (self.alarm_id,)
+
+    @property
+    def stored(self) -> bool:
+        """Whether an outbox has it."""
+        return self.kept is not None
+
+    def noted(self, attempt: Attempt) -> Sequence[tuple[Job, Attempt]]:
+        """The attempt as each of them has it."""
+        return ((self, attempt),)
+
+    def note(self, attempt: Attempt) -> None:
+        """Add an attempt; when it was confirmed, the next message is to be sent, if there is one."""
+        self.attempts = (*self.attempts, attempt)
+        if attempt.verdict is Verdict.CONFIRMED:
+            self.part += 1
+            self.before, self.waited = len(self.attempts), 0.0
+            self._turn_to_part()
+
+    def resume(self, attempts: tuple[Attempt, ...], earlier: int) -> Sequence[Attempt]:
+        """Go on after these attempts, ``earlier`` of which count no more; those of the present message."""
+        self.attempts, self.part, self.before = attempts, 0, earlier
+        for count, attempt in enumerate(attempts[earlier:], start=earlier + 1):
+            if attempt.verdict is Verdict.CONFIRMED:
+                self.part, self.before = self.part + 1, count
+        if self.confirmed:
+            # The format makes fewer messages of it than it did: what those had told is not known.
+            self.part = 0
+        self._turn_to_part()
+        since = attempts[self.before :]
+        self.waited = sum(attempt.retry_in or 0.0 for attempt in since)
+        return since
+
+    def _turn_to_part(self) -> None:
+        if self.part < len(self.messages):
+            message = self.messages[self.part]
+            self.content, self.headers = message.content, self.callback.headers_for(message)
+
+    @property
+    def message_id(self) -> str:
+        """What names the message: the delivery's id, and which one it is where there are several."""
+        return f"{self.delivery_id}~{self.part + 1}" if self.messages else self.delivery_id
 
     def request(self, number: int, started_at: datetime) -> Request:
-        """The request of attempt ``number``, not yet signed; its bytes are the same each time."""
+        """The request of attempt ``number``, not yet finished or signed; its bytes are the same each time."""
+        message_id = self.message_id
+        if self.part:
+            number -= self.before  # what the receiver has seen of this message; a replay is counted on
         return Request(
             method=self.method,
             url=self.callback.address,
-            headers=self.headers + own_headers(self.delivery_id, number, started_at),
+            headers=self.headers + own_headers(message_id, number, started_at),
             content=self.content,
-            delivery_id=self.delivery_id,
+            delivery_id=message_id,
             attempt=number,
             lane=self.callback.lane,
             egress=self.egress,
@@ -137,6 +199,18 @@ class Job:
 
 
 @define(eq=False)
+class Gathered:
+    """What a job that waits for others has beside the others.
+
+    ``alarm`` is what it tells, ``window`` for how many seconds those of ``group`` are gathered.
+    """
+
+    alarm: Alarm
+    group: str
+    window: float
+
+
+@define(eq=False)
 class Unbuilt:
     """A delivery that its format could not build, so that it has failed before it was a job.
 
@@ -145,135 +219,3 @@ class Unbuilt:
 
     delivery: Delivery
     entry: Entry | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Preparation:
-    """Makes jobs, with a dispatcher's settings; it does no I/O and may be used from any thread.
-
-    ``keeps`` says that they are to be put into an outbox.
-    """
-
-    defaults: Overrides
-    transport: Transport
-    clock: Clock
-    new_id: Callable[[], str]
-    egress: EgressPolicy = INTERNAL
-    keeps: bool = False
-
-    def alarm(self, alarm: Alarm, group: AlarmGroup) -> tuple[Ticket, list[Job | Unbuilt]]:
-        """A job for each of the group's callbacks, save where none can be built.
-
-        Raises TypeError when the arguments are not an alarm and a group.
-        """
-        _check_kind(alarm, Alarm, "alarm")
-        _check_kind(group, AlarmGroup, "group")
-
-        ticket = Ticket(alarm.id, group.name, len(group.callbacks))
-        level, build, now = rank_of(alarm.level), self._builder(alarm, group), self.clock.now()
-        prepared = [
-            self._prepare(callback, self.new_id(), now, alarm.id, level, ticket, index, build)
-            for index, callback in enumerate(group.callbacks)
-        ]
-        if self.keeps:
-            content = dump_alarm(alarm)
-            for item, callback in zip(prepared, group.callbacks, strict=True):
-                delivery_id = item.delivery_id if isinstance(item, Job) else item.delivery.id
-                entry = Entry(
-                    id=delivery_id,
-                    lane=LaneKey(group.name, callback.name),
-                    alarm_id=alarm.id,
-                    level=level,
-                    content=content,
-                    created_at=now,
-                )
-                if isinstance(item, Job):
-                    item.kept = Kept(entry)
-                else:
-                    item.entry = entry
-        return ticket, prepared
-
-    def stored(self, entry: Entry, group: AlarmGroup, callback: Callback) -> Job | Unbuilt:
-        """The job of a delivery that was in an outbox, if it can still be built."""
-        ticket = Ticket(entry.alarm_id, group.name, 1)
-
-        def build(callback: Callback, context: BuildContext) -> tuple[Payload, str, DeliveryRules]:
-            return self._builder(read_alarm(entry.content), group)(callback, context)
-
-        item = self._prepare(
-            callback, entry.id, entry.created_at, entry.alarm_id, entry.level, ticket, 0, build
-        )
-        if isinstance(item, Job):
-            item.kept = Kept(entry, awaited=False)
-        return item
-
-    def _builder(self, alarm: Alarm, group: AlarmGroup) -> _Build:
-        def build(callback: Callback, context: BuildContext) -> tuple[Payload, str, DeliveryRules]:
-            payload = callback.format.build(alarm, context)
-            return payload, "POST", effective_rules(callback, group, self.defaults)
-
-        return build
-
-    def verification(self, callback: Callback) -> tuple[Ticket, Job | Unbuilt]:
-        """The job that verifies a callback's URL: one attempt, by the format's own rules for it.
-
-        Raises TypeError when the argument is not a callback.
-        """
-        _check_kind(callback, Callback, "callback")
-
-        def build(callback: Callback, context: BuildContext) -> tuple[Payload, str, DeliveryRules]:
-            asked = callback.format.verification(context)
-            rules = DeliveryRules(timeout=asked.timeout, schedule=_ONCE, confirmation=asked.confirmation)
-            return asked.payload, asked.method, rules
-
-        ticket = Ticket("", "", 1)
-        return ticket, self._prepare(callback, self.new_id(), self.clock.now(), "", 0, ticket, 0, build)
-
-    def _prepare(
-        self,
-        callback: Callback,
-        delivery_id: str,
-        now: datetime,
-        alarm_id: str,
-        level: int,
-        ticket: Ticket,
-        index: int,
-        build: _Build,
-    ) -> Job | Unbuilt:
-        try:
-            check_delivery_id(delivery_id)
-            context = BuildContext(session_id=delivery_id, now=now, url=callback.url)
-            payload, method, rules = build(callback, context)
-            _check_kind(payload, Payload, f"what format {callback.format.name} built")
-            return Job(
-                delivery_id=delivery_id,
-                alarm_id=alarm_id,
-                callback=callback,
-                rules=rules,
-                content=payload.content,
-                headers=callback.headers_with(payload.content_type),
-                method=method,
-                level=level,
-                transport=callback.transport or self.transport,
-                egress=self.egress if callback.egress is None else callback.egress,
-                ticket=ticket,
-                index=index,
-            )
-        except Exception as error:  # noqa: BLE001 - a format that raises fails its own delivery only
-            return Unbuilt(
-                Delivery(
-                    id=delivery_id,
-                    alarm_id=alarm_id,
-                    callback=callback,
-                    status=DeliveryStatus.FAILED,
-                    error=error,
-                )
-            )
-
-
-_Build = Callable[[Callback, BuildContext], tuple[Payload, str, DeliveryRules]]
-
-
-def _check_kind(value: object, kind: type, name: str) -> None:
-    if not isinstance(value, kind):
-        raise TypeError(f"{name} must be of type {kind.__name__}, not {type(value).__name__}")

@@ -82,14 +82,24 @@ def _anomaly_records(items: Iterable[AnomalyRecord]) -> tuple[AnomalyRecord, ...
 
 @frozen
 class Repeat:
-    """Whether and how often an unresolved alarm is notified again; ``period`` is in seconds."""
+    """Whether and how often an unresolved alarm is notified again; ``period`` is in seconds.
+
+    ``daily_after`` counts in the mode ``continuous``: what is sent that many seconds after the first trigger,
+    or later, is followed by the next one a day after it.  Tencent Cloud does so after 24 hours
+    (``daily_after=86_400``); without it the alarm goes on every ``period``.
+    """
 
     mode: RepeatMode = field(default=RepeatMode.ONCE, converter=states.as_repeat_mode)
     period: Number = field(default=0, validator=values.non_negative())
+    daily_after: Number | None = field(
+        default=None, kw_only=True, validator=values.non_negative(optional=True)
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.mode is RepeatMode.CONTINUOUS and not self.period:
             raise InvalidFieldError("Repeat.period", "must be more than 0 when the mode is 'continuous'")
+        if self.mode is not RepeatMode.CONTINUOUS and self.daily_after is not None:
+            raise InvalidFieldError("Repeat.daily_after", "is for the mode 'continuous' only")
 
 
 @frozen(kw_only=True)

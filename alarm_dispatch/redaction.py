@@ -6,10 +6,11 @@ import base64
 import functools
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 from alarm_dispatch.errors import ForeignError
 from alarm_dispatch.quoting import CUT, LEAST_SECRET, MASK, forms, without_beginnings
+from alarm_dispatch.service_urls import redacted
 from alarm_dispatch.shown import shown
 
 __all__ = [
@@ -30,13 +31,18 @@ __all__ = [
 _TOKEN = re.compile(
     r"(?=.*[0-9])(?=.*[A-Za-z]).{20,}|[A-Za-z0-9]{24,}|(?=.*[0-9])[0-9a-fA-F]{16,}", re.DOTALL
 )
-# Of any scheme, as a proxy's or a database's has a password, too; one without a host is a file's.
-_URL_IN_TEXT = re.compile(r"(?:https?://|[a-z][a-z0-9+.\-]{0,20}://(?!/))[^\s'\"<>\\]+", re.IGNORECASE)
+# Of any scheme, as a proxy's or a database's has a password, too; one without a host is a file's.  One for
+# Apprise from its beginning, as nothing of it is shown.
+_URL_IN_TEXT = re.compile(
+    r"(?:https?://|apprise:[a-z0-9][a-z0-9+._-]*://|[a-z][a-z0-9+.\-]{0,20}://(?!/))[^\s'\"<>\\]+",
+    re.IGNORECASE,
+)
 _AFTER_URL = ".,;:!?)]}"
 # Basic's are base64, so that "Basic constraints" of a certificate are none.
 _CREDENTIALS = re.compile(
     r"\b(Bearer\s+)[\w.~+/\-]{5,}=*|\b(Basic\s+)(?=[A-Za-z0-9+/]*[A-Z0-9=])[A-Za-z0-9+/]{4,}=*"
 )
+_AROUND_PIECES = re.compile(r"[/:@,;#?&=]+")
 _MOST_SHOWN = 200
 _MOST_DESCRIBED = 2_000
 # Headers that say what a request is and which one; we write them, and reports tell the same.
@@ -54,8 +60,10 @@ class SecretUrl(str):
 def redact_url(url: str) -> str:
     """The URL without user, password, query values and fragment, with long path tokens masked.
 
-    Of a :class:`SecretUrl` the whole path is masked.
+    Of a :class:`SecretUrl` the whole path is masked, of a URL for Apprise all but the service.
     """
+    if (service := redacted(url, MASK)) is not None:
+        return service
     try:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
@@ -102,17 +110,16 @@ def _secrets_in(url: str, headers: tuple[tuple[str, str], ...]) -> tuple[str, ..
 
 
 def _of_url(url: str) -> Iterator[str]:
+    if redacted(url, MASK) is not None:
+        yield from _of_service(url.partition("://")[2])
+        return
     try:
         parts = urlsplit(url)
     except ValueError:  # a request that somebody made by hand
         yield url
         return
     user_info = parts.netloc.rpartition("@")[0]
-    user, _, password = user_info.partition(":")
-    yield from (user_info, user, password, parts.query, parts.fragment)
-    if user_info:  # as it is sent
-        sent = f"{unquote(user)}:{unquote(password)}"
-        yield base64.b64encode(sent.encode(errors="replace")).decode()
+    yield from (*_of_user(user_info), parts.query, parts.fragment)
     for pair in parts.query.split("&"):
         name, equals, value = pair.partition("=")
         yield value if equals else name
@@ -122,6 +129,29 @@ def _of_url(url: str) -> Iterator[str]:
     for part in (*parts.path.split("/"), *(pair.partition("=")[0] for pair in parts.query.split("&"))):
         if hidden or _masked_part(part) == MASK:
             yield part
+
+
+def _of_user(user_info: str) -> Iterator[str]:
+    user, _, password = user_info.partition(":")
+    yield from (user_info, user, password)
+    if user_info:  # as it is sent
+        sent = f"{unquote(user)}:{unquote(password)}"
+        yield base64.b64encode(sent.encode(errors="replace")).decode()
+
+
+def _of_service(rest: str) -> Iterator[str]:
+    """All that stands in a URL for Apprise, whole and in the pieces that services make of it."""
+    place, _, query = rest.partition("?")
+    user_info, _, where = place.rpartition("@")
+    _, _, path = where.partition("/")
+    yield from (rest, place, *_of_user(user_info), where, path, query)
+    pairs = (pair.partition("=") for pair in query.split("&"))
+    values = [value if equals else name for name, equals, value in pairs]
+    yield from values
+    for text in (place, *values):
+        # Decoded as well, as some take it apart after that.
+        for plain in (text, unquote(text), unquote_plus(text)):
+            yield from _AROUND_PIECES.split(plain)
 
 
 def _of_headers(headers: Iterable[tuple[str, str]]) -> Iterator[str]:

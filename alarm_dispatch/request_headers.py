@@ -7,6 +7,7 @@ from datetime import datetime
 from alarm_dispatch.errors import InvalidFieldError
 
 __all__ = [
+    "ALWAYS_THERE",
     "ATTEMPT_HEADER",
     "FORBIDDEN",
     "ID_HEADER",
@@ -56,6 +57,9 @@ FORBIDDEN = {
     TIMESTAMP_HEADER.lower(): _OWN,
 }
 """Names in lower case that no callback, transport or signer may set, and why."""
+
+ALWAYS_THERE = frozenset({"content-type", "user-agent"})
+"""Names in lower case of what every callback sends, so that no signer can."""
 
 
 def own_headers(delivery_id: str, attempt: int, started_at: datetime) -> tuple[tuple[str, str], ...]:

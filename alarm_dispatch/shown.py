@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["is_safe", "kind_of", "printable", "shown"]
+__all__ = ["a_kind", "is_safe", "kind_of", "printable", "shown"]
 
 # Control characters, invisible ones that turn the writing direction, lone surrogates, line separators.
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -33,3 +33,8 @@ def shown(text: str, most: int) -> str:
 def kind_of(thing: object) -> str:
     """What an object of others is, as its repr may show a key: a function's name, else its class's."""
     return str(getattr(thing, "__qualname__", type(thing).__name__))
+
+
+def a_kind(name: str) -> str:
+    """The name of a class with its article."""
+    return f"an {name}" if name[:1] in tuple("AEIOaeio") else f"a {name}"

@@ -43,16 +43,34 @@ class Level(enum.StrEnum):
 
 
 class RepeatMode(enum.StrEnum):
-    """How an unresolved alarm is notified again."""
+    """How an unresolved alarm is notified again.
+
+    The words of the Tencent documents (``singleAlarm``, ``continuousAlarm``, ``exponentialAlarm``) mean the
+    same wherever a mode is taken.
+    """
 
     ONCE = "once"
+    """Once, when it is triggered."""
     CONTINUOUS = "continuous"
+    """Every period, while it is unresolved."""
     EXPONENTIAL = "exponential"
+    """When it is found firing for the 1st, 2nd, 4th, 8th, … 2^N-th time."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> RepeatMode | None:
+        return _TENCENT_MODES.get(value) if isinstance(value, str) else None
+
+
+_TENCENT_MODES: dict[str, RepeatMode] = {
+    "singleAlarm": RepeatMode.ONCE,
+    "continuousAlarm": RepeatMode.CONTINUOUS,
+    "exponentialAlarm": RepeatMode.EXPONENTIAL,
+}
 
 
 def as_repeat_mode(value: RepeatMode | str) -> RepeatMode:
     """The word's member, for the field that the name says; the error names the allowed words."""
-    return values.enum_member(RepeatMode, value, "Repeat.mode")
+    return values.enum_member(RepeatMode, value, "Repeat.mode", also=_TENCENT_MODES)
 
 
 def as_alarm_state(value: AlarmState | str) -> AlarmState:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
 from alarm_dispatch.errors import InvalidFieldError
+from alarm_dispatch.shown import a_kind
 
 __all__ = [
     "JsonObject",
@@ -112,7 +113,8 @@ def _freeze(value: Any, field: str, room: int) -> JsonValue:
         return _freeze_nested(value, field, room)
     raise InvalidFieldError(
         field,
-        f"a {type(value).__name__} is no JSON value; allowed are text, numbers, bool, None, lists, mappings",
+        f"{a_kind(type(value).__name__)} is no JSON value; "
+        "allowed are text, numbers, bool, None, lists, mappings",
     )
 
 
@@ -262,8 +264,7 @@ def non_negative(*, optional: bool = False, whole: bool = False, least: int = 0)
 
 
 def _told(kinds: tuple[type, ...]) -> str:
-    told = " or ".join(kind.__name__ for kind in kinds)
-    return f"an {told}" if told[0] in "AEIOaeio" else f"a {told}"
+    return a_kind(" or ".join(kind.__name__ for kind in kinds))
 
 
 def instance(*kinds: type, optional: bool = False) -> _Validator:
@@ -296,8 +297,8 @@ def aware_time(*, optional: bool = False) -> _Validator:
     return validate
 
 
-def enum_member(kind: type[_E], value: _E | str, field: str) -> _E:
-    """``value`` as a member of ``kind``; the error names the allowed values."""
+def enum_member(kind: type[_E], value: _E | str, field: str, *, also: Iterable[str] = ()) -> _E:
+    """``value`` as a member of ``kind``; the error names these values, and ``also``."""
     given: object = value
     problem = f"must be text, not {type(given).__name__}"
     if isinstance(given, str):
@@ -305,7 +306,7 @@ def enum_member(kind: type[_E], value: _E | str, field: str) -> _E:
             return kind(given)
         except ValueError:
             problem = f"is {given!r}"
-    known = ", ".join(member.value for member in kind)
+    known = ", ".join([*(member.value for member in kind), *also])
     raise InvalidFieldError(field, f"{problem}; allowed are: {known}")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from alarm_dispatch.cli import demo, examples, formats, listen, many, render, send, verify
+from alarm_dispatch.cli import demo, drill, examples, formats, listen, many, render, send, verify
 from alarm_dispatch.cli import hostile as hostile_receiver
 from alarm_dispatch.cli.errors import CommandError
 from alarm_dispatch.cli.inputs import Destination, RuleOptions
@@ -31,7 +31,7 @@ _options = click.option(
     "options",
     multiple=True,
     metavar="KEY=VALUE",
-    help="An option of the format, such as utc_offset=0; may be given again.",
+    help="An option of the format, such as utc_offset=0 or secret=env:NAME; may be given again.",
 )
 _destination = together(
     click.option("--format", "format_name", metavar="FORMAT", help="The callback's format."),
@@ -55,6 +55,13 @@ _destination = together(
     ),
     click.option("--groups", metavar="FILE", help="A .toml or .json file of alarm groups."),
     click.option("--group", metavar="NAME", help="Which group of the file; not needed if it has only one."),
+)
+
+
+_rules = together(
+    click.option("--timeout", type=float, metavar="SECONDS", help="For a whole attempt."),
+    click.option("--attempts", type=int, metavar="N", help="How many at most."),
+    click.option("--delays", metavar="SECONDS,…", help="The waits between attempts, such as 5,10."),
 )
 
 
@@ -100,7 +107,8 @@ def _formats(**given: Any) -> int:
 def _render(alarm: str, **given: Any) -> int:
     """Print the exact body that a format sends for an alarm.
 
-    ALARM is a .json or .toml file, or - for JSON on standard input.
+    ALARM is a .json or .toml file, or - for JSON on standard input.  An alarm that takes several messages has
+    each body in a line of its own.  What is new in each attempt, such as a signature, is not shown.
     """
     return render.run(alarm, **given)
 
@@ -109,9 +117,7 @@ def _render(alarm: str, **given: Any) -> int:
 @click.argument("alarm", metavar="[ALARM]", required=False)
 @click.option("--many", metavar="FILE", help="Send the alarms of a file, one in each line.")
 @_destination
-@click.option("--timeout", type=float, metavar="SECONDS", help="For a whole attempt.")
-@click.option("--attempts", type=int, metavar="N", help="How many at most.")
-@click.option("--delays", metavar="SECONDS,…", help="The waits between attempts, such as 5,10.")
+@_rules
 @click.option("--session-id", metavar="ID", help="The delivery's id, for a single callback.")
 @transport_option
 @egress_option
@@ -182,6 +188,31 @@ def _verify(egress: EgressPolicy, as_json: bool, **destination: Any) -> int:
     A URL is verified when it answers within 5 seconds.  The exit code is 0 when all are verified, else 1.
     """
     return verify.run(Destination(**destination), egress=egress, as_json=as_json)
+
+
+@command_line.command("drill", epilog=examples.DRILL)
+@_destination
+@_rules
+@transport_option
+@egress_option
+@as_json
+def _drill(
+    timeout: float | None,
+    attempts: int | None,
+    delays: str | None,
+    transport: str,
+    egress: EgressPolicy,
+    as_json: bool,
+    **destination: Any,
+) -> int:
+    """Send a test alarm to each callback of a group, in its own format.
+
+    Its texts say DRILL, so that no person takes it for a real one.  It is tried by the callback's own rules;
+    a fallback is not told.  The exit code is 0 when every callback confirmed it, 1 when one did not, 2 when
+    no format could tell it.
+    """
+    rules = RuleOptions(timeout=timeout, attempts=attempts, delays=delays)
+    return drill.run(Destination(**destination), rules, transport=transport, egress=egress, as_json=as_json)
 
 
 @command_line.command("listen", epilog=examples.LISTEN)

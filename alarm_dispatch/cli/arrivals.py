@@ -35,6 +35,14 @@ _SHOWN = frozenset(
         "traceparent",
         "webhook-id",
         "webhook-timestamp",
+        "webhook-request-origin",
+        "webhook-request-rate",
+        "ce-specversion",
+        "ce-id",
+        "ce-source",
+        "ce-type",
+        "ce-subject",
+        "ce-time",
         *map(str.lower, (ID_HEADER, ATTEMPT_HEADER, TIMESTAMP_HEADER)),
     }
 )
@@ -44,7 +52,7 @@ _ORIGIN = "http://receiver"
 
 
 def installed_formats() -> tuple[Format, ...]:
-    """Each registered format with its default options, save one that cannot be loaded."""
+    """Each registered format with its default options, save one that needs options or cannot be loaded."""
     found: list[Format] = []
     for name in formats.names():
         # What somebody else's package raises is told by the command "formats".
@@ -117,7 +125,7 @@ class Arrival:
         )
         for name, value in self.headers:
             yield ((f"   {name}: ", "dim"), value)
-        told = ", ".join(self.format_names) or "none that is installed"
+        told = ", ".join(self.format_names) or "not known; those that need options are not tried"
         yield (("   format: ", "dim"), (told, "green" if self.format_names else "yellow"))
         if self.verifier is not None:
             refusal = self.refusal

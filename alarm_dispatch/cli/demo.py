@@ -13,7 +13,7 @@ import attrs
 from attrs import define, field, frozen
 
 from alarm_dispatch import formats
-from alarm_dispatch.callbacks import AlarmGroup, Callback
+from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.cli.demo_alarm import demo_alarm
 from alarm_dispatch.cli.documents import report_document
 from alarm_dispatch.cli.grids import (
@@ -31,6 +31,7 @@ from alarm_dispatch.cli.screen import Screen, print_json
 from alarm_dispatch.delivery import Delivery, DispatchReport
 from alarm_dispatch.dispatcher import AsyncDispatcher
 from alarm_dispatch.exchange import Attempt
+from alarm_dispatch.groups import AlarmGroup
 from alarm_dispatch.receiver import LoopbackServer
 from alarm_dispatch.transports.httpx import HttpxTransport
 

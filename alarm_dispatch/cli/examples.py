@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "ALL",
     "DEMO",
+    "DRILL",
     "FORMATS",
     "LISTEN",
     "OUTBOX",
@@ -48,6 +49,11 @@ SEND = _block(
 VERIFY = _block(
     "verify --format tencent --url https://ops.example.com/alarms",
     "verify --groups groups.toml --group database-oncall",
+)
+DRILL = _block(
+    "drill --groups groups.toml --group database-oncall",
+    "drill --groups groups.toml --group database-oncall --attempts 1 --json",
+    "drill --format tencent --url https://ops.example.com/alarms",
 )
 LISTEN = _block(
     "listen --port 8080",

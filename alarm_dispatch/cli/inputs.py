@@ -14,15 +14,18 @@ import attrs
 from attrs import field, frozen
 
 from alarm_dispatch import formats
-from alarm_dispatch.callbacks import AlarmGroup, Callback
+from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.cli.errors import CommandError
 from alarm_dispatch.cli.keys import signer_by
 from alarm_dispatch.errors import ConfigurationError, InvalidFieldError
 from alarm_dispatch.formats import Format
+from alarm_dispatch.groups import AlarmGroup
 from alarm_dispatch.loading import load_alarm, load_groups
 from alarm_dispatch.loading.source import read_json_text
 from alarm_dispatch.model import Alarm
-from alarm_dispatch.secret import Secret, resolve_secret
+from alarm_dispatch.secret import Secret, resolve_secret, revealed
+from alarm_dispatch.service_urls import NAME as APPRISE
+from alarm_dispatch.service_urls import is_service_url
 
 __all__ = [
     "Destination",
@@ -111,7 +114,10 @@ def _aware(text: str) -> datetime | None:
 
 
 def key_values(pairs: Iterable[str]) -> dict[str, Any]:
-    """``KEY=VALUE`` arguments; a value is read as JSON where it is JSON, else it is text."""
+    """``KEY=VALUE`` arguments; a value is read as JSON where it is JSON, else it is text.
+
+    A text such as ``env:NAME`` says where a secret is kept.
+    """
     found: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
@@ -120,7 +126,7 @@ def key_values(pairs: Iterable[str]) -> dict[str, Any]:
         try:
             found[key] = json.loads(text)
         except (ValueError, RecursionError):
-            found[key] = text
+            found[key] = resolve_secret(text, f"--option {key}")
     return found
 
 
@@ -227,10 +233,13 @@ class Destination:
             )
         if self.groups is not None:
             return _groups_from(self.groups, self.group)
-        if self.format_name is None or self.url is None:
+        url = None if self.url is None else resolve_secret(self.url, "--url")
+        format_name = self.format_name
+        if format_name is None and url is not None and is_service_url(revealed(url)):
+            format_name = APPRISE
+        if format_name is None or url is None:
             raise CommandError("say where to: --format FORMAT --url URL, or --groups FILE --group NAME")
-        made = format_from(self.format_name, dialect=self.dialect, options=key_values(self.options))
-        url = resolve_secret(self.url, "--url")
+        made = format_from(format_name, dialect=self.dialect, options=key_values(self.options))
         headers, signer = _headers(self.headers), signer_by(self.sign_keys)
         callback = Callback(url, format=made, headers=headers, signer=signer)
         # In an outbox a group's name stands for its callbacks, so each has one of its own.

@@ -9,11 +9,11 @@ from typing import Any
 
 from attrs import define, field
 
-from alarm_dispatch.callbacks import AlarmGroup
 from alarm_dispatch.cli.errors import CommandError
 from alarm_dispatch.cli.outbox import opened
 from alarm_dispatch.delivery import Delivery
 from alarm_dispatch.exchange import Attempt
+from alarm_dispatch.groups import AlarmGroup
 from alarm_dispatch.outbox import Outbox
 from alarm_dispatch.outbox.putting import new_id
 

@@ -13,7 +13,6 @@ from typing import Any, Self
 import attrs
 from attrs import define, field
 
-from alarm_dispatch.callbacks import AlarmGroup
 from alarm_dispatch.cli.carriage import TRANSPORTS, loop_factory, transport_named
 from alarm_dispatch.cli.documents import delivery_document
 from alarm_dispatch.cli.errors import CommandError
@@ -28,6 +27,7 @@ from alarm_dispatch.dispatcher import DEFAULT_LIMIT, AsyncDispatcher
 from alarm_dispatch.egress import INTERNAL, EgressPolicy
 from alarm_dispatch.errors import ConfigurationError, OutboxError
 from alarm_dispatch.exchange import Attempt
+from alarm_dispatch.groups import AlarmGroup
 from alarm_dispatch.model import Alarm
 
 __all__ = ["DEFAULT_BACKLOG", "run"]

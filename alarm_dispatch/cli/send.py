@@ -10,7 +10,6 @@ from typing import Any
 
 from attrs import define, field
 
-from alarm_dispatch.callbacks import AlarmGroup
 from alarm_dispatch.cli.carriage import TRANSPORTS, transport_named
 from alarm_dispatch.cli.documents import report_document
 from alarm_dispatch.cli.errors import CommandError
@@ -23,9 +22,10 @@ from alarm_dispatch.dispatcher import AsyncDispatcher
 from alarm_dispatch.egress import INTERNAL, EgressPolicy
 from alarm_dispatch.errors import BuildError
 from alarm_dispatch.exchange import Attempt
+from alarm_dispatch.groups import AlarmGroup
 from alarm_dispatch.model import Alarm
 
-__all__ = ["FAILED", "INTERRUPTED", "NOTHING_TO_SEND", "Follower", "run"]
+__all__ = ["FAILED", "INTERRUPTED", "NOTHING_TO_SEND", "Follower", "exit_code", "print_report", "run"]
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
@@ -88,9 +88,14 @@ def run(
         except KeyboardInterrupt:
             # The dispatcher has settled everything on its way out.
             if follower.settled:
-                _print(_report_of(follower.settled, alarm, group), as_json=as_json)
+                print_report(_report_of(follower.settled, alarm, group), as_json=as_json)
             return INTERRUPTED
-    _print(report, as_json=as_json)
+    print_report(report, as_json=as_json)
+    return exit_code(report)
+
+
+def exit_code(report: DispatchReport) -> int:
+    """0 when all is delivered, 2 when no callback's body could be built, else 1."""
     if report.ok:
         return 0
     unbuilt = all(isinstance(delivery.error, BuildError) for delivery in report.deliveries)
@@ -110,7 +115,8 @@ def _report_of(settled: Sequence[Delivery], alarm: Alarm, group: AlarmGroup) -> 
     return DispatchReport(alarm_id=alarm.id, group=group.name, deliveries=tuple(in_order))
 
 
-def _print(report: DispatchReport, *, as_json: bool) -> None:
+def print_report(report: DispatchReport, *, as_json: bool) -> None:
+    """Tell on standard output what became of it, for people or as JSON."""
     if as_json:
         print_json(report_document(report))
         return

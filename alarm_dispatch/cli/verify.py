@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from alarm_dispatch.callbacks import AlarmGroup
 from alarm_dispatch.cli.documents import verifications_document
 from alarm_dispatch.cli.grids import verifications_grid
 from alarm_dispatch.cli.inputs import Destination
@@ -13,6 +12,7 @@ from alarm_dispatch.cli.screen import Screen, print_json
 from alarm_dispatch.delivery import Delivery
 from alarm_dispatch.dispatcher import AsyncDispatcher
 from alarm_dispatch.egress import INTERNAL, EgressPolicy
+from alarm_dispatch.groups import AlarmGroup
 
 __all__ = ["run"]
 

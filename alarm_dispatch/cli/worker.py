@@ -12,7 +12,6 @@ from types import FrameType
 
 from attrs import define, field
 
-from alarm_dispatch.callbacks import AlarmGroup
 from alarm_dispatch.cli.carriage import TRANSPORTS, loop_factory, transport_named
 from alarm_dispatch.cli.grids import Line
 from alarm_dispatch.cli.inputs import groups_from
@@ -24,6 +23,7 @@ from alarm_dispatch.dispatcher import AsyncDispatcher
 from alarm_dispatch.egress import INTERNAL, EgressPolicy
 from alarm_dispatch.errors import DispatcherClosedError, OutboxError
 from alarm_dispatch.exchange import Attempt, Transport, Verdict
+from alarm_dispatch.groups import AlarmGroup
 from alarm_dispatch.outbox import Outbox, StoredStatus
 
 __all__ = ["run"]

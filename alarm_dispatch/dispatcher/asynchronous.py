@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from alarm_dispatch.callbacks import AlarmGroup, Callback
+from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.delivery import Delivery, DispatchReport
+from alarm_dispatch.dispatcher.drilling import Drilling
+from alarm_dispatch.dispatcher.observing import enter_evaluation
 from alarm_dispatch.dispatcher.settings import (
     DEFAULT_CLOSE_TIMEOUT,
-    DispatcherSettings,
     check_timeout,
     close_timeout,
     enter,
@@ -18,7 +20,9 @@ from alarm_dispatch.dispatcher.settings import (
 )
 from alarm_dispatch.engine import DispatcherStats, Engine
 from alarm_dispatch.errors import DispatcherClosedError, OutboxError, WrongThreadError
+from alarm_dispatch.groups import AlarmGroup
 from alarm_dispatch.handles import AsyncHandle
+from alarm_dispatch.heartbeats import Heartbeat
 from alarm_dispatch.jobs import Job, Unbuilt
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.tickets import Ticket
@@ -26,7 +30,7 @@ from alarm_dispatch.tickets import Ticket
 __all__ = ["AsyncDispatcher"]
 
 
-class AsyncDispatcher(DispatcherSettings):
+class AsyncDispatcher(Drilling):
     """Dispatches alarms on the running event loop.
 
     ``async with AsyncDispatcher() as dispatcher:``, or :meth:`close` at the end.  All methods are called
@@ -41,6 +45,8 @@ class AsyncDispatcher(DispatcherSettings):
     after a crash.  ``groups`` are those whose stored deliveries this dispatcher picks up, beside those that
     it is given alarms for.  ``lease`` is for how many seconds it may be gone before others on the same outbox
     take over what it holds.
+
+    ``min_hold``: seconds for which an alarm must have been found resolved before :meth:`observe` tells so.
 
     ``limit`` is the number of requests in flight over all callbacks, ``backlog`` the number of unsettled
     deliveries.  ``circuit`` gives every callback without one of its own a
@@ -77,18 +83,38 @@ class AsyncDispatcher(DispatcherSettings):
         return AsyncHandle(ticket)
 
     async def _put(self, engine: Engine, ticket: Ticket, prepared: list[Job | Unbuilt]) -> None:
-        on_disk: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def tell(error: OutboxError | None) -> None:
-            if on_disk.done():
-                return  # the submit was cancelled; what is on disk is sent all the same
-            if error is None:
-                on_disk.set_result(None)
-            else:
-                on_disk.set_exception(error)
-
+        on_disk, tell = _told_on_disk()
         enter_kept(engine, ticket, prepared, told=tell)
         await on_disk
+
+    async def observe(self, alarm: Alarm, group: AlarmGroup) -> AsyncHandle | None:
+        """Take an evaluation of an alarm, and tell the group of it when it is time to.
+
+        The answer is a handle as :meth:`submit` gives it, whose ``decision`` tells why (first, repeat,
+        resolved, no data), and None when nothing is sent.  How an alarm repeats is its condition's
+        ``repeat``; see :class:`~alarm_dispatch.repeats.tracker.RepeatTracker`.  With an outbox what is known
+        of the alarm and the deliveries are written in one step.
+
+        Raises :class:`~alarm_dispatch.errors.InvalidFieldError` for arguments of other kinds and for an
+        outbox that keeps no repeats, :class:`~alarm_dispatch.errors.BacklogFullError`,
+        :class:`~alarm_dispatch.errors.DispatcherClosedError` and
+        :class:`~alarm_dispatch.errors.OutboxError`; then nothing is known of this evaluation, and the next
+        one tells what this one would have.
+        """
+        engine = self._running()
+        evaluation, backlog = self._evaluation(alarm, group), self._backlog
+        if self._keeping is not None:
+            backlog.reserve(len(group.callbacks))
+            on_disk, tell = _told_on_disk()
+            enter_evaluation(engine, evaluation, backlog, told=tell)
+            await on_disk
+        else:
+            with evaluation.tracker.store.transaction():
+                evaluation.decide(self._clock.now())
+                backlog.reserve(len(evaluation.prepared))
+            if evaluation.ticket is not None:
+                enter(engine, evaluation.ticket, evaluation.prepared)
+        return None if evaluation.ticket is None else AsyncHandle(evaluation.ticket, evaluation.decision)
 
     async def _room_for(self, count: int) -> None:
         loop = asyncio.get_running_loop()
@@ -115,6 +141,24 @@ class AsyncDispatcher(DispatcherSettings):
         """Deliver an alarm to a group and return when every delivery is settled; raises as :meth:`submit`."""
         handle = await self.submit(alarm, group)
         return await handle.result()
+
+    async def drill(self, group: AlarmGroup) -> DispatchReport:
+        """Send a test alarm to every callback of a group, each in its own format, and report on it.
+
+        Its texts say DRILL; it goes the way of any alarm, with the callbacks' own rules, and an outbox keeps
+        it.  Raises as :meth:`submit`.
+        """
+        return await self.dispatch(self._drill(), group)
+
+    def heartbeat(self, group: AlarmGroup, every: float) -> Heartbeat:
+        """Send a test alarm to a group now and every so many seconds, until it is stopped.
+
+        A path that has fallen silent is noticed where its heartbeats no longer come.  Raises
+        :class:`~alarm_dispatch.errors.InvalidFieldError` for arguments of other kinds, and
+        :class:`~alarm_dispatch.errors.DispatcherClosedError`.
+        """
+        self._running()
+        return self._new_heartbeat(group, every, self._running)()
 
     async def verify(self, callback: Callback) -> Delivery:
         """Make the one request that verifies a callback's URL; it ends by the vendor's 5 s.
@@ -151,6 +195,7 @@ class AsyncDispatcher(DispatcherSettings):
         """
         check_timeout(timeout, "close.timeout")
         self._closed = True
+        self._stop_heartbeats()
         if self._engine is not None:
             await self._engine.close(timeout)
 
@@ -178,3 +223,18 @@ class AsyncDispatcher(DispatcherSettings):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close(close_timeout(kind, DEFAULT_CLOSE_TIMEOUT))
+
+
+def _told_on_disk() -> tuple[asyncio.Future[None], Callable[[OutboxError | None], None]]:
+    """What waits until something is on disk, and what is to be told of it."""
+    on_disk: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def tell(error: OutboxError | None) -> None:
+        if on_disk.done():
+            return  # whoever waited was cancelled; what is on disk is sent all the same
+        if error is None:
+            on_disk.set_result(None)
+        else:
+            on_disk.set_exception(error)
+
+    return on_disk, tell

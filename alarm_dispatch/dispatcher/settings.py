@@ -8,10 +8,11 @@ from typing import Any
 
 import attrs
 
-from alarm_dispatch.callbacks import AlarmGroup, Overrides, check_transport
+from alarm_dispatch.callbacks import Overrides, check_transport
 from alarm_dispatch.clock import Clock, SystemClock
 from alarm_dispatch.confirmation import ConfirmationLike, confirmed_by
 from alarm_dispatch.dispatcher.ids import DeliveryIds
+from alarm_dispatch.dispatcher.observing import Evaluation, tracker_for
 from alarm_dispatch.egress import INTERNAL, EgressPolicy
 from alarm_dispatch.engine import Engine, EngineSettings, Hook
 from alarm_dispatch.engine.backlog import Backlog
@@ -19,20 +20,26 @@ from alarm_dispatch.engine.durable import DurableEngine
 from alarm_dispatch.engine.keeping import LEASE, KeepingSettings
 from alarm_dispatch.errors import InvalidFieldError, OutboxError
 from alarm_dispatch.exchange import Transport
-from alarm_dispatch.jobs import Job, Preparation, Unbuilt
+from alarm_dispatch.groups import AlarmGroup
+from alarm_dispatch.jobs import Job, Unbuilt
 from alarm_dispatch.limits import DEFAULT_MAX_RETRY_AFTER, Circuit, as_circuit
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox.base import Outbox
+from alarm_dispatch.preparation import Preparation
+from alarm_dispatch.repeats import RepeatTracker
 from alarm_dispatch.schedule import RetrySchedule
+from alarm_dispatch.shown import a_kind
 from alarm_dispatch.tickets import Ticket
+from alarm_dispatch.transports.apprise import AppriseTransport
 from alarm_dispatch.transports.httpx import HttpxTransport
-from alarm_dispatch.values import check_number
+from alarm_dispatch.values import check_kind, check_number
 
 __all__ = [
     "DEFAULT_BACKLOG",
     "DEFAULT_CLOSE_TIMEOUT",
     "DEFAULT_LIMIT",
     "DispatcherSettings",
+    "check_every",
     "check_timeout",
     "close_timeout",
     "enter",
@@ -70,6 +77,7 @@ class DispatcherSettings:
         outbox: Outbox | None = None,
         groups: Iterable[AlarmGroup] = (),
         lease: float = LEASE,
+        min_hold: float = 0.0,
         clock: Clock | None = None,
         new_id: Callable[[], str] | None = None,
         rng: random.Random | None = None,
@@ -77,7 +85,7 @@ class DispatcherSettings:
         check_transport(transport, "transport")
         for hook in (hooks := tuple(hooks)):
             if not callable(hook):
-                raise InvalidFieldError("hooks", f"must be callable; a {type(hook).__name__} is not")
+                raise InvalidFieldError("hooks", f"must be callable; {a_kind(type(hook).__name__)} is not")
         self._clock = _checked_clock(clock)
         self._backlog = Backlog(_at_least_one(backlog, "backlog"))
         self._settings = EngineSettings(
@@ -99,14 +107,16 @@ class DispatcherSettings:
                 confirmation=None if confirmation is None else confirmed_by(confirmation),
             ),
             transport=transport or HttpxTransport(),
+            services=AppriseTransport(),
             clock=self._clock,
             new_id=new_id,
             egress=_checked_egress(egress),
             keeps=outbox is not None,
         )
-        if _seconds(lease, "lease") == 0:
-            raise InvalidFieldError("lease", "must be more than 0 seconds")
+        check_every(lease, "lease")
         self._keeping = _keeping(outbox, self._clock, self._preparation, groups, lease)
+        self._min_hold = _seconds(min_hold, "min_hold")
+        self._tracker = self._new_tracker()
         self._open()
 
     def _new_engine(self) -> Engine:
@@ -118,11 +128,28 @@ class DispatcherSettings:
     def _prepared(self, alarm: Alarm, group: AlarmGroup) -> tuple[Ticket, list[Job | Unbuilt]]:
         """What there is to do for an alarm."""
         found = self._preparation.alarm(alarm, group)
+        self._learn(group)
+        return found
+
+    def _learn(self, group: AlarmGroup) -> None:
         if self._keeping is not None:
             self._keeping.learn(group)
         elif any(callback.fallback is not None for callback in group.callbacks):
             raise InvalidFieldError("Callback.fallback", "takes a dispatcher with an outbox")
-        return found
+
+    def _new_tracker(self) -> RepeatTracker | None:
+        """What follows alarms from evaluation to evaluation; None for an outbox that keeps no repeats."""
+        outbox = None if self._keeping is None else self._keeping.outbox
+        return tracker_for(outbox, self._min_hold, self._clock)
+
+    def _evaluation(self, alarm: Alarm, group: AlarmGroup) -> Evaluation:
+        """An evaluation that can be decided on."""
+        check_kind(alarm, (Alarm,), "observe.alarm")
+        check_kind(group, (AlarmGroup,), "observe.group")
+        self._learn(group)
+        if self._tracker is None:
+            raise InvalidFieldError("outbox", "keeps no repeats: to observe, one with `repeats` is needed")
+        return Evaluation(alarm, group, self._tracker, self._prepared)
 
     def _start_afresh(self) -> None:
         """Forget the deliveries of a loop or a process that is gone."""
@@ -152,7 +179,7 @@ def _keeping(
     if isinstance(outbox, type):
         raise InvalidFieldError("outbox", f"is the class {outbox.__name__}; give an object of it")
     if not isinstance(outbox, Outbox):
-        raise InvalidFieldError("outbox", f"must be an outbox; a {type(outbox).__name__} is none")
+        raise InvalidFieldError("outbox", f"must be an outbox; {a_kind(type(outbox).__name__)} is none")
     for index, group in enumerate(groups):
         if not isinstance(group, AlarmGroup):
             raise InvalidFieldError(f"groups[{index}]", f"must be an AlarmGroup, not {type(group).__name__}")
@@ -171,6 +198,12 @@ def _seconds(value: float, name: str) -> float:
     return value
 
 
+def check_every(value: float, name: str) -> None:
+    """Nothing for more than 0 seconds, else :class:`~alarm_dispatch.errors.InvalidFieldError`."""
+    if check_number(value, name) <= 0:
+        raise InvalidFieldError(name, f"must be more than 0 seconds, not {value!r}")
+
+
 def check_timeout(value: float | None, name: str, *, optional: bool = False) -> None:
     """Nothing for seconds to wait, else :class:`~alarm_dispatch.errors.InvalidFieldError`."""
     if not (optional and value is None):
@@ -181,7 +214,7 @@ def _checked_clock(clock: Clock | None) -> Clock:
     if clock is None:
         return SystemClock()
     if not (hasattr(clock, "now") and hasattr(clock, "new_event_loop")):
-        told = f"must have now() and new_event_loop(); a {type(clock).__name__} has not"
+        told = f"must have now() and new_event_loop(); {a_kind(type(clock).__name__)} has not"
         raise InvalidFieldError("clock", told)
     return clock
 

@@ -11,11 +11,12 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Self
 
-from alarm_dispatch.callbacks import AlarmGroup, Callback
+from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.delivery import Delivery, DispatchReport
+from alarm_dispatch.dispatcher.drilling import Drilling
+from alarm_dispatch.dispatcher.observing import enter_evaluation
 from alarm_dispatch.dispatcher.settings import (
     DEFAULT_CLOSE_TIMEOUT,
-    DispatcherSettings,
     check_timeout,
     close_timeout,
     enter,
@@ -23,7 +24,9 @@ from alarm_dispatch.dispatcher.settings import (
 )
 from alarm_dispatch.engine import DispatcherStats, Engine
 from alarm_dispatch.errors import DispatcherClosedError, OutboxError, WrongThreadError
+from alarm_dispatch.groups import AlarmGroup
 from alarm_dispatch.handles import Handle
+from alarm_dispatch.heartbeats import Heartbeat
 from alarm_dispatch.loop_thread import LoopThread
 from alarm_dispatch.model import Alarm
 
@@ -33,7 +36,7 @@ __all__ = ["Dispatcher"]
 _INTERRUPTED_CLOSE = 5.0
 
 
-class Dispatcher(DispatcherSettings):
+class Dispatcher(Drilling):
     """Dispatches alarms from synchronous code, with an event loop in a thread of its own.
 
     ``with Dispatcher() as dispatcher:``, or :meth:`close` at the end.  It may be used from many threads,
@@ -49,6 +52,8 @@ class Dispatcher(DispatcherSettings):
     after a crash.  ``groups`` are those whose stored deliveries this dispatcher picks up, beside those that
     it is given alarms for.  ``lease`` is for how many seconds it may be gone before others on the same outbox
     take over what it holds.
+
+    ``min_hold``: seconds for which an alarm must have been found resolved before :meth:`observe` tells so.
 
     ``limit`` is the number of requests in flight over all callbacks, ``backlog`` the number of unsettled
     deliveries.  ``circuit`` gives every callback without one of its own a
@@ -81,19 +86,46 @@ class Dispatcher(DispatcherSettings):
         if self._keeping is None:
             self._post(len(prepared), enter, ticket, prepared)
         else:
-            on_disk: Future[None] = Future()
-
-            def tell(error: OutboxError | None) -> None:
-                if error is None:
-                    on_disk.set_result(None)
-                else:
-                    on_disk.set_exception(error)
-
+            on_disk, tell = _told_on_disk()
             entry = functools.partial(enter_kept, stored=tell)
             self._post(len(prepared), entry, ticket, prepared)
             if not self._in_own_thread():  # there it would wait for itself
                 on_disk.result()
         return Handle(ticket, self._in_own_thread)
+
+    def observe(self, alarm: Alarm, group: AlarmGroup) -> Handle | None:
+        """Take an evaluation of an alarm, and tell the group of it when it is time to.
+
+        The answer is a handle as :meth:`submit` gives it, whose ``decision`` tells why (first, repeat,
+        resolved, no data), and None when nothing is sent.  How an alarm repeats is its condition's
+        ``repeat``; see :class:`~alarm_dispatch.repeats.tracker.RepeatTracker`.  With an outbox what is known
+        of the alarm and the deliveries are written in one step.
+
+        Raises :class:`~alarm_dispatch.errors.InvalidFieldError` for arguments of other kinds and for an
+        outbox that keeps no repeats, :class:`~alarm_dispatch.errors.BacklogFullError`,
+        :class:`~alarm_dispatch.errors.DispatcherClosedError` and
+        :class:`~alarm_dispatch.errors.OutboxError`; then nothing is known of this evaluation, and the next
+        one tells what this one would have.  Raises
+        :class:`~alarm_dispatch.errors.WrongThreadError` in a hook or confirmation.
+        """
+        self._check_thread()
+        evaluation = self._evaluation(alarm, group)
+        if self._keeping is None:
+            # Within it, so that what two threads observe is sent in the order in which it was decided.
+            with evaluation.tracker.store.transaction():
+                evaluation.decide(self._clock.now())
+                if evaluation.ticket is None:
+                    self._check_open()
+                else:
+                    self._post(len(evaluation.prepared), enter, evaluation.ticket, evaluation.prepared)
+        else:
+            on_disk, tell = _told_on_disk()
+            entry = functools.partial(enter_evaluation, stored=tell)
+            self._post(len(group.callbacks), entry, evaluation, self._backlog)
+            on_disk.result()
+        if evaluation.ticket is None:
+            return None
+        return Handle(evaluation.ticket, self._in_own_thread, evaluation.decision)
 
     def dispatch(self, alarm: Alarm, group: AlarmGroup) -> DispatchReport:
         """Deliver an alarm to a group and return when every delivery is settled; raises as :meth:`submit`.
@@ -102,6 +134,28 @@ class Dispatcher(DispatcherSettings):
         """
         self._check_thread()
         return self.submit(alarm, group).result()
+
+    def drill(self, group: AlarmGroup) -> DispatchReport:
+        """Send a test alarm to every callback of a group, each in its own format, and report on it.
+
+        Its texts say DRILL; it goes the way of any alarm, with the callbacks' own rules, and an outbox keeps
+        it.  Raises as :meth:`dispatch`.
+        """
+        return self.dispatch(self._drill(), group)
+
+    def heartbeat(self, group: AlarmGroup, every: float) -> Heartbeat:
+        """Send a test alarm to a group now and every so many seconds, until it is stopped.
+
+        A path that has fallen silent is noticed where its heartbeats no longer come.  Raises
+        :class:`~alarm_dispatch.errors.InvalidFieldError` for arguments of other kinds,
+        :class:`~alarm_dispatch.errors.DispatcherClosedError`, and
+        :class:`~alarm_dispatch.errors.WrongThreadError` in a hook or confirmation.
+        """
+        self._check_thread()
+        make = self._new_heartbeat(group, every, self._running_engine)
+        made: Future[Heartbeat] = Future()
+        self._post(0, lambda _engine: made.set_result(make()))
+        return made.result()
 
     def verify(self, callback: Callback) -> Delivery:
         """Make the one request that verifies a callback's URL; it ends by the vendor's 5 s.
@@ -168,14 +222,14 @@ class Dispatcher(DispatcherSettings):
                 thread.stop()
 
     async def _close_engine(self, timeout: float) -> None:  # noqa: ASYNC109 - handed on
+        self._stop_heartbeats()
         await self._running_engine().close(timeout)
         self._last_stats = self._running_engine().stats()
 
     def _post(self, count: int, entry: Callable[..., None], *arguments: object) -> None:
         # Under the lock nothing is posted after close() has posted the end.
         with self._lock:
-            if self._closed:
-                raise DispatcherClosedError("the dispatcher is closed")
+            self._check_open()
             self._backlog.reserve(count)
             if self._thread is None:
                 self._thread = LoopThread(self._clock)
@@ -193,6 +247,10 @@ class Dispatcher(DispatcherSettings):
         thread = self._thread
         return thread is not None and thread.is_current
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise DispatcherClosedError("the dispatcher is closed")
+
     def _check_thread(self) -> None:
         if self._in_own_thread():
             raise WrongThreadError("this is the dispatcher's own thread (a hook, a confirmation): use submit")
@@ -201,6 +259,8 @@ class Dispatcher(DispatcherSettings):
         """In a child process: forget the parent's thread, loop and deliveries, and any lock it held."""
         self._lock = threading.Lock()
         self._start_afresh()
+        self._tracker = self._new_tracker()
+        self._heartbeats = ()
         _ABANDONED.append((self._thread, self._engine))
         self._thread = self._engine = None
 
@@ -212,6 +272,19 @@ class Dispatcher(DispatcherSettings):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close(close_timeout(kind, DEFAULT_CLOSE_TIMEOUT))
+
+
+def _told_on_disk() -> tuple[Future[None], Callable[[OutboxError | None], None]]:
+    """What waits until something is on disk, and what is to be told of it, on any thread."""
+    on_disk: Future[None] = Future()
+
+    def tell(error: OutboxError | None) -> None:
+        if error is None:
+            on_disk.set_result(None)
+        else:
+            on_disk.set_exception(error)
+
+    return on_disk, tell
 
 
 _LIVING: weakref.WeakSet[Dispatcher] = weakref.WeakSet()

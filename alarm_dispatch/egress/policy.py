@@ -24,6 +24,7 @@ from alarm_dispatch.egress.registry import Kind, embedded, kind_of
 from alarm_dispatch.egress.urls import Target, target_of
 from alarm_dispatch.errors import EgressRefusedError, InvalidFieldError
 from alarm_dispatch.redaction import redact_url
+from alarm_dispatch.service_urls import is_service_url
 
 __all__ = ["INTERNAL", "EgressPolicy", "EgressRules", "Preset"]
 
@@ -227,12 +228,26 @@ class EgressPolicy(_Remembering):
         """Whether a name may only be called where its addresses are seen: ``public_only``, or networks."""
         return self.preset is Preset.PUBLIC_ONLY or bool(self._allow or self._deny)
 
+    @property
+    def leaves_apprise_free(self) -> bool:
+        """Whether Apprise may be called, whose connections nobody here sees: no rule could be kept there."""
+        lists = (self.allow_hosts, self.deny_hosts, self.allow_ports, self.deny_ports)
+        return not (self.needs_addresses or self.https_only or any(lists))
+
     def check_url(self, url: str) -> None:
         """Nothing when the URL may be called as far as its text tells.
 
         That is its scheme, its port, its host's name, and its address when the host is one in any spelling.
-        Raises :class:`~alarm_dispatch.errors.EgressRefusedError`.
+        Of a URL for Apprise it is :attr:`leaves_apprise_free`.  Raises
+        :class:`~alarm_dispatch.errors.EgressRefusedError`, and
+        :class:`~alarm_dispatch.errors.InvalidFieldError` for what is no text.
         """
+        _check_is_text(url, "url")
+        if is_service_url(url):
+            if not self.leaves_apprise_free:
+                hint = "for a URL that you trust, give its callback egress=EgressPolicy.anything()"
+                raise EgressRefusedError("through Apprise", redact_url(url), hint=hint)
+            return
         rule = self._decided.get(url)
         if rule is None:
             rule = self._url_rule(url)
@@ -245,8 +260,11 @@ class EgressPolicy(_Remembering):
     def check_address(self, address: str, url: str) -> None:
         """Nothing when this address, which a lookup of the URL's host answered, may be called.
 
-        Raises :class:`~alarm_dispatch.errors.EgressRefusedError`, also for text that is no address.
+        Raises :class:`~alarm_dispatch.errors.EgressRefusedError`, also for text that is no address, and
+        :class:`~alarm_dispatch.errors.InvalidFieldError` for what is no text.
         """
+        _check_is_text(address, "address")
+        _check_is_text(url, "url")
         try:
             parsed = parse_address(address)
         except ValueError:
@@ -312,6 +330,12 @@ class EgressPolicy(_Remembering):
 
     def _rules(self) -> dict[str, Any]:
         return {one.name: getattr(self, one.name) for one in fields(EgressPolicy) if one.init}
+
+
+def _check_is_text(value: object, field: str) -> None:
+    # No more than that: other text that is none of UTF-8's is refused like any other that is no URL.
+    if not isinstance(value, str):
+        raise InvalidFieldError(field, f"must be text, not {type(value).__name__}")
 
 
 def _made(rules: Mapping[str, Any]) -> EgressPolicy:

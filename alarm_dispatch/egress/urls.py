@@ -11,13 +11,15 @@ from attrs import frozen
 
 from alarm_dispatch.egress.hosts import Address, canonical_host
 from alarm_dispatch.errors import InvalidFieldError
+from alarm_dispatch.service_urls import scheme_of
 from alarm_dispatch.values import check_text
 
-__all__ = ["Target", "target_of"]
+__all__ = ["Target", "check_service_url", "target_of"]
 
 _MAX_URL = 8192
 _MAX_PORT = 65535
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_REFERENCES = {"env:": 'Secret.from_env("NAME")', "file:": 'Secret.from_file("PATH")'}
 # An address in brackets and perhaps a port; urlsplit passes over what else stands beside the brackets.
 _BRACKETED = re.compile(r"\[[^\]]*\](:[0-9]*)?")
 
@@ -59,7 +61,14 @@ def target_of(url: Any, field: str) -> Target:
     )
 
 
-def _parts(url: Any, field: str) -> tuple[SplitResult, int | None]:
+def check_service_url(url: Any, field: str) -> None:
+    """Nothing for a URL for Apprise, as far as we understand those; raises as :func:`target_of` does."""
+    _check_characters(url, field)
+    if scheme_of(url) is None:
+        raise InvalidFieldError(field, "must be apprise: and a URL of Apprise's, such as apprise:mailto://…")
+
+
+def _check_characters(url: Any, field: str) -> None:
     check_text(url, field, empty=False)
     if len(url) > _MAX_URL:
         raise InvalidFieldError(field, f"is longer than {_MAX_URL} characters")
@@ -69,23 +78,45 @@ def _parts(url: Any, field: str) -> tuple[SplitResult, int | None]:
                 field,
                 f"has white space or a control character (U+{ord(character):04X}) at position {position}",
             )
+
+
+def _parts(url: Any, field: str) -> tuple[SplitResult, int | None]:
+    _check_characters(url, field)
     if "\\" in url:
         # Browsers and servers disagree on which host a backslash leaves.
         raise InvalidFieldError(field, "has a backslash; only / separates the parts of a URL")
     try:
         parts = urlsplit(url)
-        port = parts.port
     except ValueError as error:
         raise InvalidFieldError(field, f"is not a URL{_without_value(error)}") from None
+    try:
+        port = parts.port
+    except ValueError:
+        brackets = "; an IPv6 address stands in brackets" if _many_colons(parts.netloc) else ""
+        told = f"has a port that is no number from 1 to {_MAX_PORT}{brackets}"
+        raise InvalidFieldError(field, told) from None
     if parts.scheme not in _DEFAULT_PORTS:
         # Without "//" it may be no scheme but a user: ``user:password@host``.
         told = repr(parts.scheme) if parts.scheme and parts.netloc else "missing"
-        raise InvalidFieldError(field, f"must be an http or https URL; its scheme is {told}")
+        raise InvalidFieldError(field, f"must be an http or https URL; its scheme is {told}{_in_code(url)}")
     if not parts.hostname:
         raise InvalidFieldError(field, "has no host")
     if port == 0:
         raise InvalidFieldError(field, f"has port 0; allowed are 1 to {_MAX_PORT}")
     return parts, port
+
+
+def _many_colons(netloc: str) -> bool:
+    host = netloc.rpartition("@")[2]
+    return "[" not in host and host.count(":") > 1
+
+
+def _in_code(url: str) -> str:
+    """How a reference of configuration files is written in code, when it is one."""
+    for word, made in _REFERENCES.items():
+        if url.startswith(word):
+            return f"; {word} is for files and the command line, and in code it is {made}"
+    return ""
 
 
 def _without_value(error: ValueError) -> str:

@@ -10,9 +10,11 @@ from attrs import define
 from alarm_dispatch.errors import DispatcherClosedError, EgressRefusedError, SigningError, TransportError
 from alarm_dispatch.exchange import Judgement, Reply, Request, Transport, Verdict
 from alarm_dispatch.foreign_logs import Carrying
+from alarm_dispatch.formats.abilities import finisher_of
 from alarm_dispatch.jobs import Job
 from alarm_dispatch.redaction import described
-from alarm_dispatch.signing.base import signed
+from alarm_dispatch.shown import a_kind
+from alarm_dispatch.signing.base import finished, signed
 
 __all__ = ["Outcome", "make_request"]
 
@@ -46,9 +48,12 @@ async def make_request(job: Job, request: Request, deadline: float) -> Outcome:
     ``deadline`` is a time of the running loop.
     """
     try:
-        if job.callback.signer is not None:
+        callback = job.callback
+        finish = finisher_of(callback.format)
+        if finish is not None or callback.signer is not None:
             try:
-                request = signed(request, job.callback.signer)
+                request = request if finish is None else finished(request, finish, callback.format.name)
+                request = request if callback.signer is None else signed(request, callback.signer)
             except BaseException as error:  # noqa: BLE001 - an interrupt too: nothing goes out unsigned
                 told = str(error) if isinstance(error, SigningError) else type(error).__name__
                 return Outcome(Judgement(Verdict.REFUSED, job.told(f"not signed: {told}")), fault=error)
@@ -105,7 +110,7 @@ async def _made(job: Job, request: Request, deadline: float) -> Outcome:
 def _check(answer: object, kind: type, who: str) -> None:
     """Raise TypeError when a user's object answered with something else than it must."""
     if not isinstance(answer, kind):
-        raise TypeError(f"{who} answered with a {type(answer).__name__}, not a {kind.__name__}")
+        raise TypeError(f"{who} answered with {a_kind(type(answer).__name__)}, not {a_kind(kind.__name__)}")
 
 
 async def _send_until(transport: Transport, request: Request, deadline: float) -> Reply:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import attrs
 
+from alarm_dispatch.engine.attempt import Outcome
 from alarm_dispatch.engine.settings import EngineSettings
 from alarm_dispatch.errors import DeliveryExpiredError, DispatcherClosedError
-from alarm_dispatch.exchange import Attempt, Reply
+from alarm_dispatch.exchange import Attempt
 from alarm_dispatch.jobs import Job
 from alarm_dispatch.limits import retry_after
 
@@ -25,19 +26,22 @@ def expired(job: Job, now: float) -> DeliveryExpiredError | None:
 
 
 def what_follows(
-    job: Job, attempt: Attempt, reply: Reply | None, now: float, *, settings: EngineSettings, closing: bool
+    job: Job, attempt: Attempt, outcome: Outcome, now: float, *, settings: EngineSettings, closing: bool
 ) -> tuple[Attempt, BaseException | None]:
     """The attempt with the wait that follows it, or with none and the reason of ours why."""
-    earlier = 0 if job.kept is None else job.kept.earlier
+    if outcome.judgement.final:
+        return attempt, None
+    reply, pause = outcome.reply, outcome.judgement.retry_after
     try:
         delay = job.rules.schedule.next_delay(
-            attrs.evolve(attempt, number=attempt.number - earlier) if earlier else attempt,
+            attrs.evolve(attempt, number=attempt.number - job.before) if job.before else attempt,
             elapsed=now - job.first_started,
             waited=job.waited,
             rng=settings.rng,
         )
         if delay is None:
             return attempt, None
+        delay = max(delay, pause or 0.0)
         asked = reply.header("retry-after") if reply and reply.status_code in _BUSY_STATUSES else None
         if asked is not None:
             seconds, note = retry_after(asked, settings.clock.now(), settings.max_retry_after)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
 from alarm_dispatch.delivery import DeliveryStatus
 from alarm_dispatch.engine.core import Engine
+from alarm_dispatch.engine.digests import Digest
 from alarm_dispatch.engine.followed import End
-from alarm_dispatch.engine.keeper import Keeper
+from alarm_dispatch.engine.keeper import Answers, Keeper
 from alarm_dispatch.engine.keeping import KeepingSettings
 from alarm_dispatch.engine.lanes import Lane
 from alarm_dispatch.engine.settings import EngineSettings
@@ -48,22 +50,25 @@ class DurableEngine(Engine):
         unbuilt: Sequence[Unbuilt],
         stored: Callable[[OutboxError | None], object],
         then: Callable[[OutboxError | None], object],
+        decide: Callable[[datetime], object] | None = None,
     ) -> None:
         """Put jobs into the outbox and then serve them; see :meth:`Keeper.put`.  Not after :meth:`close`."""
         # Whoever drains as soon as they are on disk shall wait for them.
         self._puts += 1
-        self._pending += len(jobs)
+        counted = len(jobs)
+        self._pending += counted
 
         def placed(error: OutboxError | None) -> None:
             self._puts -= 1
             if not self._puts and self._all_put is not None and not self._all_put.done():
                 self._all_put.set_result(None)
-            if error is not None:
-                self._pending -= len(jobs)
+            self._pending -= counted
+            if error is None:
+                self._pending += len(jobs)  # as many, unless it was decided only now which they are
             then(error)
             self._wake_if_empty()
 
-        self._keeper.put(jobs, unbuilt, stored, placed)
+        self._keeper.put(jobs, unbuilt, stored, placed, decide)
 
     def add(self, job: Job) -> None:
         """Serve a job that was put and is ours."""
@@ -104,11 +109,13 @@ class DurableEngine(Engine):
             taken += lane.withdraw()
             if not lane.pending:
                 self._queues.rest(lane, self._loop.time())
-        for job in taken:
-            job.state = JobState.ELSEWHERE
+        taken += self._digests.withdraw()
+        jobs = [one for job in taken for one in job.deliveries]
+        for job in (*taken, *jobs):
+            job.state = JobState.ELSEWHERE  # a digest too, which nobody asks for again
         # They may come back, to wait for other times.
         self._timers.sweep()
-        return taken
+        return jobs
 
     def count_failed(self) -> None:
         """Count a delivery that could not become a job."""
@@ -124,7 +131,7 @@ class DurableEngine(Engine):
             self._tell_all()
 
     async def _attempt(self, job: Job, lane: Lane | None, share: Share | None) -> bool:
-        if job.kept is None or lane is None or share is None or self._keeper.holds():
+        if not job.stored or lane is None or share is None or self._keeper.holds():
             return await super()._attempt(job, lane, share)
         # It was stopped between the two.  Whatever the clock says next, what is given up here must be free.
         self._keeper.renounce()
@@ -151,7 +158,8 @@ class DurableEngine(Engine):
         waiting.held_back += 1
         older.state = JobState.ENDING
 
-        def then(ours: bool | None) -> None:
+        def then(answers: Answers) -> None:
+            (ours,) = answers
             if ours:
                 self._report(older, None, DeliveryStatus.SUPERSEDED)
             elif ours is None:
@@ -159,18 +167,19 @@ class DurableEngine(Engine):
             else:
                 self._keeper.gone(older)
             waiting.held_back -= 1
-            is_next = lane.heads.get(newer.alarm_id) is newer and newer.state is JobState.BEHIND
+            is_next = lane.heads.get(newer.order) is newer and newer.state is JobState.BEHIND
             if is_next and self._make_ready(newer, lane):
                 self._serve()
             else:
                 self._tell_all()
 
-        self._keeper.end(older, DeliveryStatus.SUPERSEDED, None, then)
+        self._keeper.end((older,), DeliveryStatus.SUPERSEDED, None, then)
 
     def _end_expired(self, job: Job, lane: Lane, error: BaseException) -> None:
         job.state = JobState.ENDING
 
-        def then(ours: bool | None) -> None:
+        def then(answers: Answers) -> None:
+            ours = self._still_ours(job, answers)
             if ours:
                 self._settle(job, lane, error)
             elif ours is None:
@@ -180,13 +189,23 @@ class DurableEngine(Engine):
             self._queues.bring_back(lane)
             self._serve()
 
-        self._keeper.end(job, DeliveryStatus.FAILED, error, then)
+        self._keeper.end(job.deliveries, DeliveryStatus.FAILED, error, then)
+
+    def _still_ours(self, job: Job, answers: Answers) -> bool | None:
+        """What its deliveries were answered, for the job; a digest goes on without those it has lost."""
+        if any(ours is None for ours in answers):
+            return None
+        if isinstance(job, Digest):
+            for one in [one for one, ours in zip(job.members, answers, strict=True) if not ours]:
+                job.members.remove(one)
+                self._keeper.gone(one)
+        return any(answers)
 
     async def _recorded(self, job: Job, attempt: Attempt, error: BaseException | None) -> bool | None:
         if isinstance(error, DispatcherClosedError):
             return True  # it was cut off; what becomes of it the next dispatcher will see
         try:
-            return await self._keeper.wrote(job, attempt, error)
+            return self._still_ours(job, await self._keeper.wrote(job.noted(attempt), error))
         except asyncio.CancelledError:
             # The request has ended and is being noted: the answer tells how the delivery ends.
             job.state = JobState.ENDING
@@ -198,9 +217,9 @@ class DurableEngine(Engine):
         """Settle a job whose task was cancelled while the attempt was being noted."""
         if job.state is JobState.SETTLED:
             return
-        job.attempts = (*job.attempts, attempt)
+        job.note(attempt)
         self._untold.append((job, attempt))
-        if attempt.confirmed or (ours and attempt.retry_in is None):
+        if job.confirmed or (ours and attempt.retry_in is None):
             self._report(job, error)
         else:
             self.put_off(job)
@@ -209,7 +228,10 @@ class DurableEngine(Engine):
     def _lose(self, job: Job, lane: Lane | None) -> None:
         if lane is not None and job.state is not JobState.SETTLED:
             following = lane.settle(job)
-            self._keeper.gone(job)
+            if isinstance(job, Digest):
+                job.state = JobState.SETTLED  # it was only for its members
+            for one in job.deliveries:
+                self._keeper.gone(one)
             self._go_on(following, lane)
 
     # -- out
@@ -228,11 +250,11 @@ class DurableEngine(Engine):
         self._report(job, DispatcherClosedError(self._told_at_close))
 
     def _end_waiting(self, job: Job, lane: Lane | None) -> None:
-        if lane is None or job.kept is None or self._ended:
+        if lane is None or not job.stored or self._ended:
             super()._end_waiting(job, lane)
             return
         # Those behind it wait with it: sent now, they would have overtaken it.
-        for one in lane.take_out(job.alarm_id):
+        for one in lane.take_out(job.order):
             self.put_off(one)
         if not lane.pending:
             self._queues.rest(lane, self._loop.time())

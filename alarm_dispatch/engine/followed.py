@@ -79,7 +79,7 @@ class Followed:
                     error = "the outbox has the delivery no more; it ended elsewhere and was removed"
                     yield End(job, status, OutboxError(error))
                     continue
-                job.attempts = one.attempts
+                job.resume(one.attempts, 0)
                 yield End(job, status, OutboxError(one.error) if one.error else None)
 
     def strangers(self, entry: Entry) -> Sequence[End]:

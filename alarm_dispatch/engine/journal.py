@@ -13,10 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from attrs import define, field
-
 from alarm_dispatch.clock import Clock
 from alarm_dispatch.engine.gathering import Gathering
+from alarm_dispatch.engine.notes import Batch, Change, Put, Question
 from alarm_dispatch.errors import OutboxError, OutboxUnavailableError
 from alarm_dispatch.outbox.base import Ending, Entry, Outbox, Retry
 from alarm_dispatch.redaction import described, masked, shown_error
@@ -32,44 +31,6 @@ _AGAIN = 1.0
 # The lease is extended so many times while it lasts.
 _EXTENSIONS = 3
 _END: Final = object()
-
-
-@define(eq=False)
-class _Put:
-    entries: Sequence[Entry]
-    stored: Callable[[OutboxError | None], object]
-    then: Callable[[Sequence[bool] | OutboxError], object]
-
-
-@define(eq=False)
-class _Change:
-    change: Retry | Ending
-    then: Callable[[bool | None], object]
-    warned: bool = False
-
-
-@define(eq=False)
-class _Question:
-    ask: Callable[[str, datetime], Any]
-    then: Callable[[Any], object]
-
-
-@define(eq=False)
-class _Batch:
-    """What is written in one step."""
-
-    puts: list[_Put] = field(factory=list)
-    changes: list[_Change] = field(factory=list)
-    questions: list[_Question] = field(factory=list)
-
-    def add(self, note: _Put | _Change | _Question) -> None:
-        """Put it to its kind."""
-        if isinstance(note, _Change):
-            self.changes.append(note)
-        elif isinstance(note, _Put):
-            self.puts.append(note)
-        else:
-            self.questions.append(note)
 
 
 class Journal:
@@ -96,7 +57,7 @@ class Journal:
         self._loop = asyncio.get_running_loop()
         self._notes: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
         self._gathering: Gathering[Any] = Gathering(self._loop, self._notes.put)
-        self._unwritten: list[_Change] = []
+        self._unwritten: list[Change] = []
         self._failing = False
         self._worker = ""
         self._extended_at = self.held_until = clock.now()
@@ -121,13 +82,17 @@ class Journal:
         entries: Sequence[Entry],
         stored: Callable[[OutboxError | None], object],
         then: Callable[[Sequence[bool] | OutboxError], object],
+        *,
+        decide: Callable[[datetime], Sequence[Entry]] | None = None,
     ) -> None:
         """Put deliveries in; not after :meth:`end`.
 
         ``stored`` is called first, on any thread, with the error if there was one; ``then`` with the same, or
-        with whether each is ours to send.
+        with whether each is ours to send.  ``decide`` says which they are, in the transaction that puts them
+        and at its time: what it reads and writes in the outbox is part of it.  When that fails, it may be
+        asked again.
         """
-        self._take(_Put(entries, stored, then))
+        self._take(Put(entries, stored, then, decide))
 
     def write(self, change: Retry | Ending, then: Callable[[bool | None], object]) -> None:
         """Note an attempt or an end; ``then`` is told False when the delivery is no longer ours.
@@ -137,13 +102,13 @@ class Journal:
         if self._over:
             then(None)
         else:
-            self._take(_Change(change, then))
+            self._take(Change(change, then))
 
     def ask(
         self, question: Callable[[str, datetime], _T], then: Callable[[_T | OutboxError], object]
     ) -> None:
         """What the outbox answers to a worker of our name, at the time of asking; not after :meth:`end`."""
-        self._take(_Question(question, then))
+        self._take(Question(question, then))
 
     def end(self) -> None:
         """Write what there is, if it can be written, and give the worker's lease back."""
@@ -195,10 +160,10 @@ class Journal:
             self._on_loop(told, handed)
         return going
 
-    def _gathered(self) -> tuple[_Batch, bool, bool]:
+    def _gathered(self) -> tuple[Batch, bool, bool]:
         """What is to be written when there is any; whether there may be more, and whether it is new."""
         unwritten, self._unwritten = self._unwritten, []
-        batch = _Batch(changes=unwritten)
+        batch = Batch(changes=unwritten)
         try:
             notes = self._notes.get(timeout=self._longest)
         except queue.Empty:
@@ -235,7 +200,7 @@ class Journal:
     def _hold_until(self, until: datetime, until_loop: float) -> None:
         self.held_until, self._held_until_loop = until, until_loop
 
-    def _write(self, changes: Sequence[_Change], puts: Sequence[_Put]) -> None:
+    def _write(self, changes: Sequence[Change], puts: Sequence[Put]) -> None:
         if not changes and not puts:
             return
         try:
@@ -251,8 +216,8 @@ class Journal:
             for put in puts:
                 self._write([], [put])
 
-    def _write_together(self, changes: Sequence[_Change], puts: Sequence[_Put]) -> None:
-        entries = [entry for put in puts for entry in put.entries]
+    def _write_together(self, changes: Sequence[Change], puts: Sequence[Put]) -> None:
+        entries: list[Entry] = []
         retries = [note.change for note in changes if isinstance(note.change, Retry)]
         endings = [note.change for note in changes if isinstance(note.change, Ending)]
         refused: set[str] = set()
@@ -263,6 +228,10 @@ class Journal:
                 refused.update(self._outbox.retry_at(self._worker, retries, now=now))
             if endings:
                 refused.update(self._outbox.settle(self._worker, endings, now=now))
+            for put in puts:
+                if put.decide is not None:
+                    put.entries = put.decide(now)
+                entries += put.entries
             if entries:
                 held = list(self._outbox.enqueue(entries, worker=self._worker, now=now))
         self._failing = False
@@ -274,7 +243,7 @@ class Journal:
             self._tell(put.then, held[place : place + len(put.entries)])
             place += len(put.entries)
 
-    def _fail(self, changes: Sequence[_Change], puts: Sequence[_Put], error: OutboxError) -> None:
+    def _fail(self, changes: Sequence[Change], puts: Sequence[Put], error: OutboxError) -> None:
         """Tell those who wait to be told; keep the rest for later."""
         # It may be another file by then, which knows of no lease of ours: that is looked at first.
         self._extended_at -= self._lease
@@ -289,7 +258,7 @@ class Journal:
             note.warned = True
         self._unwritten.extend(changes)
 
-    def _answer(self, question: _Question) -> None:
+    def _answer(self, question: Question) -> None:
         answer: Any
         try:
             with _only_outbox_errors():

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeAlias
 
-from alarm_dispatch.delivery import Delivery, DeliveryStatus
-from alarm_dispatch.engine.followed import STORED_AS, End, Followed
+from alarm_dispatch.delivery import DeliveryStatus
+from alarm_dispatch.engine.changes import Changes, kept_of, told_of
+from alarm_dispatch.engine.followed import End, Followed
 from alarm_dispatch.engine.intake import Intake
 from alarm_dispatch.engine.journal import Journal
 from alarm_dispatch.errors import OutboxError
 from alarm_dispatch.exchange import Attempt
-from alarm_dispatch.jobs import Job, JobState, Kept, Unbuilt
-from alarm_dispatch.outbox.base import Ending, Entry, Held, Retry, StoredStatus
-from alarm_dispatch.redaction import described, presentable
+from alarm_dispatch.jobs import Job, JobState, Unbuilt
+from alarm_dispatch.outbox.base import Ending, Entry, Held, Retry
 
 if TYPE_CHECKING:
     from alarm_dispatch.engine.durable import DurableEngine
     from alarm_dispatch.engine.keeping import KeepingSettings
 
-__all__ = ["Keeper"]
+__all__ = ["Answers", "Keeper"]
+
+Answers: TypeAlias = Sequence["bool | None"]
+"""Whether each delivery is ours still; None when it could not be written."""
 
 _log = logging.getLogger("alarm_dispatch")
 
@@ -38,6 +42,7 @@ class Keeper:
         self._engine = engine
         self._settings = settings
         self._clock = settings.clock
+        self._changes = Changes(settings)
         self._loop = asyncio.get_running_loop()
         self._journal = Journal(settings.outbox, settings.clock, self._lost, lease=settings.lease)
         self._followed = Followed()
@@ -75,13 +80,19 @@ class Keeper:
         unbuilt: Sequence[Unbuilt],
         stored: Callable[[OutboxError | None], object],
         then: Callable[[OutboxError | None], object],
+        decide: Callable[[datetime], object] | None = None,
     ) -> None:
         """Put deliveries in, give the jobs that are ours to send to the engine, and bury the others.
 
         ``stored`` is called on any thread when they are on disk, or with the error why they are not; then
-        ``then`` on the loop, before the engine has them.
+        ``then`` on the loop, before the engine has them.  ``decide`` is called on any thread, in the
+        transaction, and may change what ``jobs`` and ``unbuilt`` hold; see :meth:`Journal.put`.
         """
-        buried = [entry for one in unbuilt if (entry := one.entry) is not None]
+
+        def entries(now: datetime) -> list[Entry]:
+            if decide is not None:
+                decide(now)
+            return [*(kept_of(job).entry for job in jobs), *_buried(unbuilt)]
 
         def place(held: Sequence[bool] | OutboxError) -> None:
             if isinstance(held, OutboxError):
@@ -94,69 +105,65 @@ class Keeper:
                     self._engine.add(job)
                 else:
                     self._follow(job)
-            for one, entry, ours in zip(unbuilt, buried, held[len(jobs) :], strict=True):
+            for one, entry, ours in zip(unbuilt, _buried(unbuilt), held[len(jobs) :], strict=True):
                 if ours:  # else whoever holds its alarm finds the same, when it is its turn
-                    self._write(self._burial(entry, _told_of(one.delivery)), lambda _: None)
+                    self._write(self._changes.buried(entry, told_of(one.delivery)), lambda _: None)
             self._engine.tell_all()
 
-        self._journal.put([*(_kept(job).entry for job in jobs), *buried], stored, place)
+        self._journal.put((), stored, place, decide=entries)
 
     # -- what is told
 
-    async def wrote(self, job: Job, attempt: Attempt, error: BaseException | None) -> bool | None:
-        """Note an attempt; False when the delivery is no longer ours, None when it could not be written.
+    async def wrote(self, noted: Sequence[tuple[Job, Attempt]], error: BaseException | None) -> Answers:
+        """Note the attempts that one request was; for each whether the delivery is ours still.
 
-        When this is cancelled, the engine is told by :meth:`DurableEngine.recorded_late`.
+        When this is cancelled, the engine is told of each by :meth:`DurableEngine.recorded_late`.
         """
-        change: Retry | Ending
-        if attempt.retry_in is not None:
-            due_at = _later(self._clock.now(), attempt.retry_in)
-            change = Retry(id=job.delivery_id, attempt=attempt, due_at=due_at)
-        else:
-            dead = not attempt.confirmed
-            change = Ending(
-                id=job.delivery_id,
-                status=StoredStatus.DEAD if dead else StoredStatus.DELIVERED,
-                attempt=attempt,
-                number=attempt.number,
-                error=_told(job, error),
-                fallback=self._settings.fallback(_kept(job).entry) if dead else (),
-            )
-        written: asyncio.Future[bool | None] = self._loop.create_future()
+        answers: dict[int, bool | None] = {}
+        written: asyncio.Future[None] = self._loop.create_future()
 
-        def wake(ours: bool | None) -> None:
+        def wake(place: int, ours: bool | None) -> None:
+            job, attempt = noted[place]
             if ours and self._retaken:
                 self._retaken.pop(job.delivery_id, None)
+            answers[place] = ours
             if written.done():
                 self._engine.recorded_late(job, attempt, error, ours)
-            else:
-                written.set_result(ours)
+            elif len(answers) == len(noted):
+                written.set_result(None)
 
-        self._write(change, wake)
+        for place, (job, attempt) in enumerate(noted):
+            self._write(
+                self._changes.attempted(job, attempt, error, self._clock.now()),
+                functools.partial(wake, place),
+            )
         try:
-            return await written
+            await written
         except asyncio.CancelledError:
-            if not written.cancelled():
-                # It was noted, and the task cancelled before it heard of that.
-                self._loop.call_soon(self._engine.recorded_late, job, attempt, error, written.result())
+            # Those were noted, and the task cancelled before it heard of that.
+            for place, ours in answers.items():
+                self._loop.call_soon(self._engine.recorded_late, *noted[place], error, ours)
             raise
+        return [answers[place] for place in range(len(noted))]
 
     def end(
         self,
-        job: Job,
+        jobs: Sequence[Job],
         status: DeliveryStatus,
         error: BaseException | None,
-        then: Callable[[bool | None], object],
+        then: Callable[[Answers], object],
     ) -> None:
-        """Note that a job ended without an attempt; ``then`` is told as by :meth:`wrote`."""
-        ending = Ending(
-            id=job.delivery_id,
-            status=STORED_AS[status],
-            number=len(job.attempts),
-            error=_told(job, error),
-            fallback=self._settings.fallback(_kept(job).entry) if status is DeliveryStatus.FAILED else (),
-        )
-        self._write(ending, then)
+        """Note that jobs ended without an attempt; ``then`` is told once, what :meth:`wrote` answers."""
+        jobs = tuple(jobs)
+        answers: dict[int, bool | None] = {}
+
+        def wake(place: int, ours: bool | None) -> None:
+            answers[place] = ours
+            if len(answers) == len(jobs):
+                then([answers[place] for place in range(len(jobs))])
+
+        for place, job in enumerate(jobs):
+            self._write(self._changes.ended(job, status, error), functools.partial(wake, place))
 
     def _write(self, change: Retry | Ending, then: Callable[[bool | None], object]) -> None:
         if isinstance(change, Retry) or not change.fallback:
@@ -171,7 +178,7 @@ class Keeper:
 
     def left(self, job: Job) -> None:
         """The engine has the job no more."""
-        kept = _kept(job)
+        kept = kept_of(job)
         self._ours.pop(job.delivery_id, None)
         if kept.taken:
             kept.taken = False
@@ -181,7 +188,7 @@ class Keeper:
         """The job has its end."""
         self.left(job)
         held = self._retaken.pop(job.delivery_id, None) if self._retaken else None
-        if held is not None and held.earlier > _kept(job).earlier:
+        if held is not None and held.earlier > kept_of(job).earlier:
             # It was replayed as soon as its end was on disk, and taken before we were told of that.
             self._loop.call_soon(self._take_again, held)
 
@@ -202,11 +209,9 @@ class Keeper:
         if isinstance(found, str):
             self._bury(held, found, job)
             return
-        kept = _kept(found)
+        kept = kept_of(found)
         kept.earlier, kept.taken = held.earlier, True
-        since = held.attempts[held.earlier :]
-        found.attempts = held.attempts
-        found.waited = sum(attempt.retry_in or 0.0 for attempt in since)
+        since = found.resume(held.attempts, held.earlier)
         clock = self._clock.now()
         if since:
             # Not in the future, where a clock that was set back would have it.
@@ -220,7 +225,7 @@ class Keeper:
     def _bury(self, held: Held, reason: str, job: Job | None) -> None:
         """Make a dead letter of what cannot be sent; it stands in nobody's way then."""
         _log.warning("delivery %s in the outbox cannot be sent: %s", held.entry.id, reason)
-        ending = self._burial(held.entry, reason, number=held.number, fallback=not held.unreadable)
+        ending = self._changes.buried(held.entry, reason, number=held.number, fallback=not held.unreadable)
 
         def then(ours: bool | None) -> None:
             if job is None:
@@ -232,15 +237,6 @@ class Keeper:
                 self._follow(job)
 
         self._write(ending, then)
-
-    def _burial(self, entry: Entry, reason: str, *, number: int = 0, fallback: bool = True) -> Ending:
-        return Ending(
-            id=entry.id,
-            status=StoredStatus.DEAD,
-            number=number,
-            error=reason,
-            fallback=self._settings.fallback(entry) if fallback else (),
-        )
 
     # -- what others have
 
@@ -256,7 +252,7 @@ class Keeper:
         if job.state is JobState.SETTLED:
             return  # its handle was told when the dispatcher was closed
         self.left(job)
-        if _kept(job).awaited:
+        if kept_of(job).awaited:
             self._follow(job)
         else:
             self._engine.drop(job)
@@ -312,25 +308,5 @@ class Keeper:
         return list(self._ours.values())
 
 
-def _kept(job: Job) -> Kept:
-    assert job.kept is not None  # noqa: S101 - for mypy: only such jobs come here
-    return job.kept
-
-
-def _later(now: datetime, seconds: float) -> datetime:
-    try:
-        return now + timedelta(seconds=seconds)
-    except OverflowError:  # a schedule may wait for longer than there is a calendar
-        return datetime.max.replace(tzinfo=UTC)
-
-
-def _told(job: Job, error: BaseException | None) -> str:
-    if error is None:
-        return ""
-    # A transport's exception may name the URL, and no secret goes into the file.
-    return job.told(described(error))
-
-
-def _told_of(delivery: Delivery) -> str:
-    callback = delivery.callback
-    return presentable(delivery.outcome, callback.address, callback.headers, callback.secrets)
+def _buried(unbuilt: Sequence[Unbuilt]) -> list[Entry]:
+    return [one.entry for one in unbuilt if one.entry is not None]

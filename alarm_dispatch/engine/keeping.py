@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from alarm_dispatch.callbacks import AlarmGroup, Callback, check_distinct
+from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.clock import Clock
 from alarm_dispatch.errors import InvalidFieldError
-from alarm_dispatch.jobs import Job, Preparation
+from alarm_dispatch.groups import AlarmGroup, check_distinct
+from alarm_dispatch.jobs import Job
 from alarm_dispatch.outbox.base import Entry, Held, LaneKey, Outbox
+from alarm_dispatch.preparation import Preparation
 from alarm_dispatch.redaction import presentable
 
 __all__ = ["LEASE", "KeepingSettings"]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 
 from attrs import define, field
 
 from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.engine.turns import LEVELS, Turns
-from alarm_dispatch.jobs import Job, JobState
+from alarm_dispatch.jobs import GATHERED, Job, JobState
 from alarm_dispatch.limits import Circuit, Rate
 
 __all__ = ["CircuitState", "Lane"]
@@ -38,8 +38,9 @@ class CircuitState(enum.StrEnum):
 class Lane:
     """One receiver's deliveries.
 
-    ``heads`` holds, for each alarm with unsettled deliveries, the first of them; the others hang on it in
-    their order and start only when those before have settled, so that resolved never overtakes triggered.
+    ``heads`` holds, for each alarm (or other order) with unsettled deliveries, the first of them; the others
+    hang on it in their order and start only when those before have settled, so that resolved never overtakes
+    triggered.  ``gathered`` counts the alarms of those that were gathered.
     ``ready`` are the heads that may be sent now, by level, and ``enrolled`` where they have their turns.
     ``pending`` counts the unsettled ones.
 
@@ -56,6 +57,7 @@ class Lane:
     ready: tuple[deque[Job], ...] = field(factory=lambda: tuple(deque() for _ in range(LEVELS)))
     enrolled: list[Turns | None] = field(factory=lambda: [None] * LEVELS)
     heads: dict[str, Job] = field(factory=dict)
+    gathered: Counter[str] = field(factory=Counter)
     in_flight: int = 0
     pending: int = 0
     answered: bool = False
@@ -69,12 +71,13 @@ class Lane:
     _sent: deque[float] = field(factory=deque)
     _failures: int = 0
     _open_until: float | None = None
+    _paused_until: float | None = None
     _probe: Job | None = None
 
     def adopt(self, callback: Callback, circuit: Circuit | None) -> None:
         """Go by this callback's settings; ``circuit`` is its own or the dispatcher's."""
         self.settings_of = callback
-        self.name, self.limit, self.rate, self.circuit = callback.name, callback.limit, callback.rate, circuit
+        self.name, self.limit, self.rate, self.circuit = callback.name, callback.limit, callback.pace, circuit
         if circuit is None:
             self._failures, self._open_until, self._probe = 0, None, None
 
@@ -83,17 +86,19 @@ class Lane:
     def push(self, job: Job) -> bool:
         """Put the job behind its alarm's others; True when it is the first and may be sent."""
         self.pending += 1
-        head = self.heads.get(job.alarm_id)
+        if job.order == GATHERED:
+            self.gathered.update(job.alarm_ids)
+        head = self.heads.get(job.order)
         if head is None:
-            self.heads[job.alarm_id] = job
+            self.heads[job.order] = job
             return True
         (head.tail or head).next = job
         head.tail = job
         return False
 
-    def take_out(self, alarm_id: str) -> list[Job]:
-        """Take out the alarm's deliveries, oldest first, save one in flight or whose end is being written."""
-        head = self.heads.get(alarm_id)
+    def take_out(self, order: str) -> list[Job]:
+        """Take out those of an order, oldest first, save one in flight or whose end is being written."""
+        head = self.heads.get(order)
         if head is None:
             return []
         taken = list(_chain(head))
@@ -101,15 +106,23 @@ class Lane:
             taken.remove(head)
             head.next = head.tail = None
         else:
-            del self.heads[alarm_id]
+            del self.heads[order]
         for job in taken:
             job.next = job.tail = None  # it may be put in again
-        self.pending -= len(taken)
+            self._left(job)
         return taken
+
+    def _left(self, job: Job) -> None:
+        self.pending -= 1
+        if job.order == GATHERED:
+            self.gathered.subtract(job.alarm_ids)
+            for alarm in job.alarm_ids:
+                if not self.gathered[alarm]:
+                    del self.gathered[alarm]
 
     def withdraw(self) -> list[Job]:
         """Take out the deliveries of all alarms in this way."""
-        taken = [job for alarm_id in list(self.heads) for job in self.take_out(alarm_id)]
+        taken = [job for order in list(self.heads) for job in self.take_out(order)]
         for queue in self.ready:
             queue.clear()
         self._stale = 0
@@ -120,7 +133,8 @@ class Lane:
         if now - self.idle_since > _LONG_PAST:
             return True
         recent = self.rate is not None and self._sent and now < self._sent[-1] + self.rate.period
-        return not recent and not self._failures and self._open_until is None
+        paused = self._paused_until is not None and now < self._paused_until
+        return not recent and not paused and not self._failures and self._open_until is None
 
     def discard(self) -> None:
         """Note that a ready job settled where it stands; such ones are taken out when they are the most."""
@@ -134,18 +148,18 @@ class Lane:
 
     def settle(self, job: Job) -> Job | None:
         """Take out an alarm's first delivery; the next one of that alarm, which may be sent now."""
-        self.pending -= 1
+        self._left(job)
         following = job.next
         if following is None:
-            del self.heads[job.alarm_id]
+            del self.heads[job.order]
         else:
             following.tail = job.tail if job.tail is not following else None
-            self.heads[job.alarm_id] = following
+            self.heads[job.order] = following
         job.next = job.tail = None
         return following
 
     def jobs(self) -> Iterator[Job]:
-        """All unsettled deliveries."""
+        """All unsettled jobs."""
         for head in list(self.heads.values()):
             yield from _chain(head)
 
@@ -158,9 +172,10 @@ class Lane:
                 return None
             if now < self._open_until:
                 return self._open_until
+        free_at = now if self._paused_until is None else max(now, self._paused_until)
         if self.rate is not None and len(self._sent) >= self.rate.count:
-            return max(now, self._sent[-self.rate.count] + self.rate.period)
-        return now
+            return max(free_at, self._sent[-self.rate.count] + self.rate.period)
+        return free_at
 
     def started(self, now: float, job: Job) -> None:
         """Note a request that goes out."""
@@ -172,9 +187,23 @@ class Lane:
         if self._open_until is not None:
             self._probe = job
 
-    def ended(self, now: float, job: Job, *, answered: bool | None, confirmed: bool | None) -> None:
-        """Note a request's end; None where it says nothing of the receiver (a fault of ours)."""
+    def ended(
+        self,
+        now: float,
+        job: Job,
+        *,
+        answered: bool | None,
+        confirmed: bool | None,
+        pause: float | None = None,
+    ) -> None:
+        """Note a request's end; None where it says nothing of the receiver (a fault of ours).
+
+        ``pause`` is for how many seconds the receiver wants to be left alone.
+        """
         self.in_flight -= 1
+        if pause:
+            # What else is sent to it meanwhile would be refused too, and may make the pause longer.
+            self._paused_until = max(now + pause, self._paused_until or now)
         if answered is not None:
             self.answered = answered
         # Those that went before the pause may end while the probe is out.

@@ -63,6 +63,11 @@ class Queues:
         """The lane that an unsettled job is in, as it is."""
         return self._lanes[job.callback.lane]
 
+    def has_alone(self, job: Job) -> bool:
+        """Whether the job's lane has something of its alarm that is sent by itself."""
+        lane = self._lanes.get(job.callback.lane)
+        return lane is not None and job.alarm_id in lane.heads
+
     def make_ready(self, job: Job, lane: Lane) -> bool:
         """Let the job be sent when it is its turn; False when its lane has no room for it now."""
         job.state = JobState.READY

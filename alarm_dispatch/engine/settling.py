@@ -8,6 +8,7 @@ from collections import deque
 
 from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.delivery import Delivery, DeliveryStatus
+from alarm_dispatch.engine.digests import Digest
 from alarm_dispatch.engine.lanes import Lane
 from alarm_dispatch.engine.settings import EngineSettings
 from alarm_dispatch.exchange import Attempt
@@ -51,6 +52,10 @@ class Settling:
         if job.state is JobState.SETTLED:
             return
         job.state = JobState.SETTLED
+        if isinstance(job, Digest):
+            for one in job.members:
+                self._report(one, error, status)
+            return
         delivery = job.settled(error, status)
         self._counts[delivery.status] += 1
         self._pending -= 1

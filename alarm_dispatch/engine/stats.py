@@ -17,8 +17,9 @@ __all__ = ["DispatcherStats", "LaneStats", "figures", "lane_stats"]
 class LaneStats:
     """One receiver's figures.
 
-    ``waiting`` counts unsettled deliveries that are not in flight, ``oldest_waiting`` is the age of the
-    oldest of them in seconds (None when there is none).  ``delivered``, ``failed`` and ``superseded`` count
+    ``in_flight`` counts deliveries whose request is out, ``waiting`` the other unsettled ones, and
+    ``oldest_waiting`` is the age of the oldest of those in seconds (None when there is none).  What is
+    gathered for a window is in no lane before that ends.  ``delivered``, ``failed`` and ``superseded`` count
     since the lane was last made; a lane that had nothing to do for long is forgotten.
     """
 
@@ -66,15 +67,20 @@ def figures(
 
 def lane_stats(lane: Lane, now: float) -> LaneStats:
     """The figures of one lane at the loop's time ``now``."""
-    oldest = min((job.submitted for job in lane.jobs() if job.state is not JobState.IN_FLIGHT), default=None)
+    in_flight, waiting = 0, list[float]()
+    for job in lane.jobs():
+        if job.state is JobState.IN_FLIGHT:
+            in_flight += len(job.deliveries)
+        else:
+            waiting += [one.submitted for one in job.deliveries]
     return LaneStats(
         callback=lane.name,
         limit=lane.limit,
-        waiting=lane.pending - lane.in_flight,
-        in_flight=lane.in_flight,
+        waiting=len(waiting),
+        in_flight=in_flight,
         delivered=lane.delivered,
         failed=lane.failed,
         superseded=lane.superseded,
         circuit=lane.circuit_state(now),
-        oldest_waiting=None if oldest is None else now - oldest,
+        oldest_waiting=now - min(waiting) if waiting else None,
     )

@@ -1,5 +1,6 @@
 """The callback formats; each vendor's is a module of its own, with a class ``Format``."""
 
+from alarm_dispatch.formats.abilities import About, Bundle, BundlingFormat, FinishingFormat
 from alarm_dispatch.formats.base import (
     BuildContext,
     DeliveryRules,
@@ -11,9 +12,13 @@ from alarm_dispatch.formats.base import (
 from alarm_dispatch.formats.registry import get, names, resolve
 
 __all__ = [
+    "About",
     "BuildContext",
+    "Bundle",
+    "BundlingFormat",
     "DeliveryRules",
     "Dialect",
+    "FinishingFormat",
     "Format",
     "Payload",
     "Verification",

@@ -12,6 +12,7 @@ from attrs import field, frozen
 from alarm_dispatch import values
 from alarm_dispatch.confirmation import Confirmation, status_is
 from alarm_dispatch.errors import InvalidFieldError
+from alarm_dispatch.http_values import check_headers
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.redaction import redact_url
 from alarm_dispatch.schedule import RetrySchedule
@@ -40,10 +41,14 @@ def _is_header_value(text: str) -> bool:
 
 @frozen(kw_only=True)
 class Payload:
-    """The exact bytes of a body and their content type."""
+    """The exact bytes of a body, their content type, and what a format sends in headers beside it.
+
+    Headers that the callback sets itself win over ``headers``.
+    """
 
     content: bytes
     content_type: str
+    headers: tuple[tuple[str, str], ...] = ()
 
     def __attrs_post_init__(self) -> None:
         # Not validators, as below.
@@ -55,6 +60,8 @@ class Payload:
             raise InvalidFieldError(
                 "Payload.content_type", "must be printable ASCII text, such as application/json"
             )
+        if self.headers:
+            object.__setattr__(self, "headers", check_headers(self.headers, "Payload.headers"))
 
 
 @frozen(kw_only=True)

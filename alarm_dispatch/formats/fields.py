@@ -18,6 +18,7 @@ from alarm_dispatch.model import Alarm, MetricCondition
 from alarm_dispatch.values import JsonObject, Number
 
 __all__ = [
+    "JSON_TYPE",
     "epoch_milliseconds",
     "epoch_seconds",
     "form_payload",
@@ -41,7 +42,7 @@ __all__ = [
 
 _T = TypeVar("_T")
 
-_JSON_TYPE = "application/json"
+JSON_TYPE = "application/json"
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _FORM_CONTENT_TYPE = f"{_FORM_TYPE}; charset=UTF-8"
 
@@ -173,7 +174,7 @@ _PLAIN = (
 
 def json_payload(body: Any) -> Payload:
     """A JSON body in UTF-8; the model's own JSON may stand anywhere in it."""
-    return Payload(content=json_bytes(body, _as_it_is), content_type=_JSON_TYPE)
+    return Payload(content=json_bytes(body, _as_it_is), content_type=JSON_TYPE)
 
 
 def _as_it_is(value: JsonObject) -> Any:
@@ -188,7 +189,7 @@ def form_payload(parameters: tuple[tuple[str, str], ...]) -> Payload:
 
 def json_verification() -> Verification:
     """The verification request of a JSON format: an empty object."""
-    return Verification(payload=Payload(content=b"{}", content_type=_JSON_TYPE))
+    return Verification(payload=Payload(content=b"{}", content_type=JSON_TYPE))
 
 
 def form_verification() -> Verification:
@@ -198,7 +199,7 @@ def form_verification() -> Verification:
 
 def read_json(content: bytes, content_type: str, name: str) -> dict[str, Any]:
     """The JSON object of a body; ParseError when the type, the encoding or the JSON is wrong."""
-    text = _decoded(content, content_type, _JSON_TYPE, name)
+    text = _decoded(content, content_type, JSON_TYPE, name)
     try:
         body = json.loads(text, parse_constant=_not_json, parse_float=_finite)
     except ValueError as error:

@@ -12,7 +12,7 @@ import attrs
 from alarm_dispatch.errors import InvalidFieldError, UnknownFormatError
 from alarm_dispatch.formats.base import Format
 
-__all__ = ["ENTRY_POINT_GROUP", "get", "names", "resolve"]
+__all__ = ["ENTRY_POINT_GROUP", "get", "maker", "names", "resolve"]
 
 ENTRY_POINT_GROUP = "alarm_dispatch.formats"
 
@@ -27,11 +27,11 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_registered()))
 
 
-def get(name: str, /, **options: Any) -> Format:
-    """The format registered as ``name``, made with its options (``dialect="observed"``).
+def maker(name: str, /) -> Callable[..., Any]:
+    """What is registered as ``name``: it makes a format when it is called with options.
 
     Raises :class:`~alarm_dispatch.errors.UnknownFormatError` with the known names, and
-    :class:`~alarm_dispatch.errors.InvalidFieldError` for an option that the format does not take.
+    :class:`~alarm_dispatch.errors.InvalidFieldError` where it cannot be loaded.
     """
     point = _registered().get(name)
     if point is None:
@@ -40,12 +40,27 @@ def get(name: str, /, **options: Any) -> Format:
         make: Callable[..., Any] = point.load()
     except Exception as error:
         raise InvalidFieldError(f"format {name}", f"cannot be loaded: {error!r}") from error
+    return make
+
+
+def get(name: str, /, **options: Any) -> Format:
+    """The format registered as ``name``, made with its options (``dialect="observed"``).
+
+    Raises :class:`~alarm_dispatch.errors.UnknownFormatError` with the known names, and
+    :class:`~alarm_dispatch.errors.InvalidFieldError` for an option that the format does not take, and for
+    one that it cannot do without.
+    """
+    make = maker(name)
     if isinstance(make, type) and attrs.has(make):
         known = [one.alias or one.name for one in attrs.fields(make) if one.init]
         for option in options:
             if option not in known:
                 told = f"unknown option; allowed are: {', '.join(known)}"
                 raise InvalidFieldError(f"Format.{option}", told)
+        for one in attrs.fields(make):
+            option = one.alias or one.name
+            if one.init and one.default is attrs.NOTHING and option not in options:
+                raise InvalidFieldError(f"Format.{option}", f"is missing; the format {name} needs it")
     try:
         made = make(**options)
     except TypeError as error:

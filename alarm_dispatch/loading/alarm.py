@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from alarm_dispatch.converters import StructureError, collecting_converter, problems_of
+from alarm_dispatch.converters import StructureError, collecting_converter, problems_of, table
 from alarm_dispatch.errors import ConfigurationError, InvalidFieldError
 from alarm_dispatch.loading.source import Source, read_source
 from alarm_dispatch.model import Alarm, EventCondition, Metric, MetricCondition
@@ -45,8 +44,7 @@ def _time(value: Any, _type: Any) -> datetime:
 
 
 def _mapping(value: Any, _type: Any) -> Any:
-    if not isinstance(value, Mapping):
-        raise TypeError("must be a mapping")
+    table(value)
     return value
 
 
@@ -55,8 +53,7 @@ def _metric(value: Any, _type: Any) -> Any:
 
 
 def _condition(value: Any, _type: Any) -> Any:
-    if not isinstance(value, Mapping):
-        raise TypeError("must be a mapping")
+    table(value)
     content = dict(value)
     kind = content.pop("kind", "metric" if "metric" in content else "event")
     if not isinstance(kind, str) or kind not in _CONDITIONS:

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import fields, frozen
 
 from alarm_dispatch import formats
-from alarm_dispatch.callbacks import AlarmGroup
+from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.confirmation import (
     Confirmation,
     any_2xx,
@@ -24,12 +24,14 @@ from alarm_dispatch.egress.policy import Preset, check_not_empty
 from alarm_dispatch.errors import ConfigurationError, InvalidFieldError
 from alarm_dispatch.exchange import Transport
 from alarm_dispatch.formats import Format
+from alarm_dispatch.groups import AlarmGroup
 from alarm_dispatch.http_values import check_headers
 from alarm_dispatch.limits import Rate
 from alarm_dispatch.loading.signers import signer_from
 from alarm_dispatch.loading.source import Source, read_source
 from alarm_dispatch.schedule import RetrySchedule
-from alarm_dispatch.secret import Secret, resolve_secret
+from alarm_dispatch.secret import Secret, resolve_secret, revealed
+from alarm_dispatch.service_urls import is_service_url
 from alarm_dispatch.signing import Signer
 from alarm_dispatch.transports.auth import BasicAuth, BearerAuth
 from alarm_dispatch.transports.httpx import DEFAULT_MAX_REPLY_BYTES, HttpxTransport
@@ -87,7 +89,7 @@ _GROUP_KEYS = {attribute.name for attribute in fields(AlarmGroup)}
 
 
 def _holds_tables(content: Mapping[str, Any]) -> bool:
-    return bool(content) and all(isinstance(value, Mapping) for value in content.values())
+    return all(isinstance(value, Mapping) for value in content.values())
 
 
 def _single_groups(content: Any, name: str) -> list[tuple[str, Any]]:
@@ -99,7 +101,11 @@ def _single_groups(content: Any, name: str) -> list[tuple[str, Any]]:
                 name, [(at_key("$", key), "unknown key; allowed are: groups") for key in others]
             )
         groups, path = content["groups"], "$.groups"
-    elif isinstance(content, Mapping) and (_GROUP_KEYS & content.keys() or not _holds_tables(content)):
+    elif (
+        content
+        and isinstance(content, Mapping)
+        and (_GROUP_KEYS & content.keys() or not _holds_tables(content))
+    ):
         return [("$", content)]
     else:
         groups, path = content, "$"
@@ -150,17 +156,41 @@ class _HttpxSettings:
         )
 
 
+def _callback(value: Any, kind: Any) -> Callback:
+    # What is missing is told with the rest, and not when all the rest is right.
+    if isinstance(value, Mapping) and "format" not in value and not _is_for_apprise(value.get("url")):
+        value = {**value, "format": _MISSING}
+    return _callback_table(value, kind)  # type: ignore[no-any-return]  # a hook gives what it is for
+
+
+_MISSING = object()
+
+
+def _is_for_apprise(url: Any) -> bool:
+    try:
+        return is_service_url(revealed(resolve_secret(url, "")))
+    except InvalidFieldError:
+        return False  # it is told as the URL's
+
+
 def _format(value: Any, _type: Any) -> Any:
+    if value is _MISSING:
+        raise KeyError("format")
     if isinstance(value, str):
         return formats.get(value)
     if isinstance(value, Mapping):
         options = {str(key): option for key, option in value.items()}
         name = options.pop("name", None)
         if isinstance(name, str):
-            return formats.get(name, **options)
+            return formats.get(name, **{key: _option(key, option) for key, option in options.items()})
     raise TypeError(
         'must be the name of a format, or a table such as {name = "tencent", dialect = "observed"}'
     )
+
+
+def _option(key: str, value: Any) -> Any:
+    # Which options are secrets, only the format knows; it refuses one that may be none.
+    return resolve_secret(value, f"Format.{key}") if isinstance(value, str) else value
 
 
 _CONFIRMATIONS = (
@@ -285,9 +315,11 @@ _converter.register_structure_hook(BasicAuth | BearerAuth, _auth)
 _converter.register_structure_hook(Secret, _secret)
 _converter.register_structure_hook_func(lambda kind: kind == _Headers, _headers)
 _converter.register_structure_hook_func(lambda kind: kind == _ClientCert, _client_cert)
-_converter.register_structure_hook(Rate, _rate)
+_converter.register_structure_hook_func(lambda kind: kind == (Rate | bool | None), _rate)
 # The hook of any class of settings, before the one that takes a preset's name as well.
 _egress_table = _converter.get_structure_hook(EgressPolicy)
 _converter.register_structure_hook(EgressPolicy, _egress)
+_callback_table = _converter.get_structure_hook(Callback)
+_converter.register_structure_hook(Callback, _callback)
 _converter.register_structure_hook(Signer, _signer)
 _converter.register_structure_hook_func(lambda kind: kind == tuple[float, ...], _delays)

@@ -15,6 +15,7 @@ from alarm_dispatch.outbox.arguments import chosen, to_replay, unreplayable
 from alarm_dispatch.outbox.base import Filter, FilterFields, LaneKey, StoredDelivery
 from alarm_dispatch.outbox.database import Database
 from alarm_dispatch.outbox.putting import LaneNumbers, answer
+from alarm_dispatch.outbox.repeats import SqliteRepeats
 from alarm_dispatch.outbox.rows import Row, microseconds, replay_line
 from alarm_dispatch.values import check_aware_time
 
@@ -50,6 +51,12 @@ class Ledger:
         self._database = database
         self._lanes = lanes
         self._keep = keep
+        self._repeats = SqliteRepeats(database)
+
+    @property
+    def repeats(self) -> SqliteRepeats:
+        """What is known of unresolved alarms from evaluation to evaluation, in the same file."""
+        return self._repeats
 
     @contextlib.contextmanager
     def _step(self) -> Iterator[sqlite3.Cursor]:

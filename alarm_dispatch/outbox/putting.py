@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from alarm_dispatch.alarm_json import dump_alarm
-from alarm_dispatch.callbacks import AlarmGroup, Callback, check_distinct
+from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.errors import OutboxCorruptError
 from alarm_dispatch.formats import BuildContext
+from alarm_dispatch.formats.abilities import messages_of
+from alarm_dispatch.groups import AlarmGroup, check_distinct
 from alarm_dispatch.json_text import tolerant_json
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox import sql
@@ -60,7 +62,8 @@ def entries_of(alarm: Alarm, group: AlarmGroup, name: str | None, now: datetime 
     for callback in group.callbacks:
         delivery_id = new_id(now) if name is None else _named_id(name, group, callback)
         # Only to learn whether it can be built: the worker builds it again, with its own configuration.
-        callback.format.build(alarm, BuildContext(session_id=delivery_id, now=now, url=callback.url))
+        context = BuildContext(session_id=delivery_id, now=now, url=callback.url)
+        messages_of(callback.format, alarm, context)
         entries.append(
             Entry(
                 id=delivery_id,

@@ -75,7 +75,27 @@ _FIRST = (
     """,
 )
 
-MIGRATIONS: tuple[Sequence[str], ...] = (_FIRST,)
+_REPEATS = (
+    # What is known of an unresolved alarm in a group, from evaluation to evaluation.  told: 0 triggered,
+    # 1 no data.
+    """
+    CREATE TABLE alarm_dispatch_repeat (
+        alarm TEXT NOT NULL,
+        group_name TEXT NOT NULL,
+        told INTEGER NOT NULL,
+        told_at INTEGER NOT NULL,
+        started_at INTEGER,
+        firing INTEGER NOT NULL,
+        level TEXT,
+        resolved_since INTEGER,
+        seen_at INTEGER NOT NULL,
+        PRIMARY KEY (alarm, group_name)
+    )
+    """,
+    "CREATE INDEX alarm_dispatch_repeat_seen ON alarm_dispatch_repeat (seen_at)",
+)
+
+MIGRATIONS: tuple[Sequence[str], ...] = (_FIRST, _REPEATS)
 """The statements that lead from version n to n + 1, at index n."""
 
 

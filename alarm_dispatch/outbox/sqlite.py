@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import datetime
 from pathlib import Path
 
-from alarm_dispatch.callbacks import AlarmGroup
 from alarm_dispatch.errors import OutboxError, OutboxUnavailableError
+from alarm_dispatch.groups import AlarmGroup
 from alarm_dispatch.json_text import tolerant_json
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.outbox import sql

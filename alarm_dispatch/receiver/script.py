@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from alarm_dispatch.confirmation import read_json
 from alarm_dispatch.errors import InvalidFieldError
+from alarm_dispatch.shown import a_kind
 
 __all__ = ["Script", "ScriptLike", "Step", "StepKind", "StepLike", "as_script", "as_step"]
 
@@ -172,7 +173,7 @@ def as_step(value: StepLike) -> Step:
         except (TypeError, ValueError) as error:
             raise InvalidFieldError("script", f"a step's body is not JSON: {error}") from None
         return _json_step(_FIRST_FINAL_STATUS, text)
-    raise InvalidFieldError("script", f"a {type(value).__name__} is no step; allowed are: {_ALLOWED}")
+    raise InvalidFieldError("script", f"{a_kind(type(value).__name__)} is no step; allowed are: {_ALLOWED}")
 
 
 def _split(text: str) -> Iterator[str]:

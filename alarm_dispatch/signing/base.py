@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterable, Mapping
@@ -13,6 +14,7 @@ import attrs
 from alarm_dispatch.errors import InvalidFieldError, SigningError
 from alarm_dispatch.exchange import Request
 from alarm_dispatch.http_values import check_headers
+from alarm_dispatch.shown import a_kind, kind_of
 
 __all__ = [
     "FunctionSigner",
@@ -22,6 +24,7 @@ __all__ = [
     "SignerLike",
     "Unkeyed",
     "as_signer",
+    "finished",
     "header_names",
     "signed",
 ]
@@ -69,6 +72,14 @@ class FunctionSigner:
         """What the function answers."""
         answer = self._function(content, delivery_id=delivery_id, attempt=attempt, at=at)
         return answer.items() if isinstance(answer, Mapping) else answer
+
+    @property
+    def name(self) -> str:
+        """The function's, without what a partial holds: one of its arguments is the key."""
+        function: Any = self._function
+        while isinstance(function, functools.partial):
+            function = function.func
+        return kind_of(function)
 
     def __repr__(self) -> str:
         # Not the function's own: a partial shows its arguments, and one of them is the key.
@@ -121,13 +132,18 @@ def as_signer(value: SignerLike, field: str) -> Signer:
     raise InvalidFieldError(
         field,
         "must have a method 'sign(content, *, delivery_id, attempt, at)', or be such a function; "
-        f"a {type(given).__name__} is neither",
+        f"{a_kind(type(given).__name__)} is neither",
     )
 
 
 def header_names(signer: Signer) -> tuple[str, ...]:
     """The names of the headers that it says it writes."""
     return tuple(getattr(signer, "header_names", ()))
+
+
+def _who(signer: Signer) -> str:
+    """What an error calls it, which is how its author does."""
+    return signer.name if isinstance(signer, FunctionSigner) else type(signer).__name__
 
 
 def signed(request: Request, signer: Signer) -> Request:
@@ -140,7 +156,7 @@ def signed(request: Request, signer: Signer) -> Request:
     except SigningError as error:
         made = error
     except Exception as error:  # noqa: BLE001 - whatever it is, it fails this delivery; its text may hold the key
-        made = SigningError(f"{type(signer).__name__} raised {type(error).__name__}")
+        made = SigningError(f"{_who(signer)} raised {type(error).__name__}")
         # Where it was raised says nothing of the key.
         made.__traceback__ = error.__traceback__
     else:
@@ -151,9 +167,24 @@ def signed(request: Request, signer: Signer) -> Request:
     raise made
 
 
+def finished(request: Request, finish: Callable[[Request], Request], name: str) -> Request:
+    """The request as the format ``name`` finishes it for this attempt.
+
+    Raises :class:`~alarm_dispatch.errors.SigningError` whatever goes wrong, with a text that holds no key.
+    """
+    try:
+        made: object = finish(request)
+        if isinstance(made, Request):
+            return made
+        told = f"format {name} finished the request with a {type(made).__name__}"
+    except Exception as error:  # noqa: BLE001 - whatever it is, it fails this delivery; its text may hold the key
+        told = f"format {name} raised {type(error).__name__} when it finished the request"
+    raise SigningError(told)
+
+
 def _headers_of(request: Request, signer: Signer) -> tuple[tuple[str, str], ...]:
     """What the signer answers, when it can be sent."""
-    who, at = type(signer).__name__, request.started_at
+    who, at = _who(signer), request.started_at
     assert at is not None  # noqa: S101 - for mypy: the engine's requests have it
     answer: Any = signer.sign(
         request.content,
@@ -165,6 +196,8 @@ def _headers_of(request: Request, signer: Signer) -> tuple[tuple[str, str], ...]
         answer.close()
         raise SigningError(f"{who} is asynchronous; a signer must be a plain function")
     pairs = answer.items() if isinstance(answer, Mapping) else answer
+    if pairs is None:  # the function has no return
+        pairs = ()
     try:
         # A generator may have no end.
         headers = check_headers(list(itertools.islice(pairs, _MOST_HEADERS + 1)), "headers")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from alarm_dispatch.errors import InvalidFieldError
+from alarm_dispatch.signing.keys import counted
 
 try:
     from cryptography.exceptions import InvalidSignature
@@ -24,7 +25,7 @@ def signing_by(key: bytes, field: str) -> Callable[[bytes], bytes]:
     Raises :class:`~alarm_dispatch.errors.InvalidFieldError`.
     """
     if len(key) not in {_HALF, _PAIR}:
-        told = f"has {len(key)} bytes; an Ed25519 private key has {_HALF}, or {_PAIR} with the public one"
+        told = f"has {counted(key)}; an Ed25519 private key has {_HALF}, or {_PAIR} with the public one"
         raise InvalidFieldError(field, told)
     private = Ed25519PrivateKey.from_private_bytes(key[:_HALF])
     if len(key) == _PAIR and private.public_key().public_bytes_raw() != key[_HALF:]:
@@ -38,7 +39,7 @@ def verifying_by(key: bytes, field: str) -> Callable[[bytes, bytes], bool]:
     Raises :class:`~alarm_dispatch.errors.InvalidFieldError`.
     """
     if len(key) != _HALF:
-        raise InvalidFieldError(field, f"has {len(key)} bytes; an Ed25519 public key has {_HALF}")
+        raise InvalidFieldError(field, f"has {counted(key)}; an Ed25519 public key has {_HALF}")
     public = Ed25519PublicKey.from_public_bytes(key)
 
     def verify(signature: bytes, content: bytes) -> bool:

@@ -14,7 +14,7 @@ from attrs import frozen
 from alarm_dispatch import values
 from alarm_dispatch.errors import InvalidFieldError, SigningError
 from alarm_dispatch.http_values import check_headers
-from alarm_dispatch.request_headers import ID_HEADER, TIMESTAMP_HEADER, unix_seconds
+from alarm_dispatch.request_headers import ALWAYS_THERE, ID_HEADER, TIMESTAMP_HEADER, unix_seconds
 from alarm_dispatch.signing.base import KeyHolder
 from alarm_dispatch.signing.keys import KeyLike, raw_key
 from alarm_dispatch.signing.reasons import SignatureRefusal
@@ -23,6 +23,7 @@ from alarm_dispatch.signing.verifying import (
     HeadersLike,
     Verified,
     Window,
+    check_content,
     exact_bytes,
     listed,
     one_header,
@@ -119,10 +120,11 @@ def _shape(
     timestamp_header: str | None,
 ) -> _Shape:
     values.check_text(prefix, f"{kind}.prefix")
-    # A header's name and the text before its signature must be sendable, and not be others' to write.
-    _check_name(f"{kind}.header", header, f"{prefix}x")
+    _check_name(f"{kind}.header", header)
+    # By a header that is right, so that what is wrong is the text before its signature.
+    _check_header(f"{kind}.prefix", "X", f"{prefix}x")
     if timestamp_header is not None:
-        _check_name(f"{kind}.timestamp_header", timestamp_header, "1")
+        _check_name(f"{kind}.timestamp_header", timestamp_header)
         if timestamp_header.lower() == header.lower():
             raise InvalidFieldError(f"{kind}.timestamp_header", "is the header of the signature")
     return _Shape(
@@ -135,7 +137,14 @@ def _shape(
     )
 
 
-def _check_name(field: str, name: str, value: str) -> None:
+def _check_name(field: str, name: str) -> None:
+    """Nothing for the name of a header that can be sent, and that is not others' to write."""
+    _check_header(field, name, "x")
+    if name.lower() in ALWAYS_THERE:
+        raise InvalidFieldError(field, f"cannot be {name}: every request has that already")
+
+
+def _check_header(field: str, name: str, value: str) -> None:
     try:
         check_headers([(name, value)], field)
     except InvalidFieldError as error:
@@ -241,8 +250,10 @@ class HmacVerifier(KeyHolder):
     def verify(self, content: bytes, headers: HeadersLike) -> Verified:
         """What the signature vouches for; ``content`` are the exact bytes of the body.
 
-        Raises :class:`~alarm_dispatch.errors.SignatureRefusedError` with one of the closed reasons.
+        Raises :class:`~alarm_dispatch.errors.SignatureRefusedError` with one of the closed reasons, and
+        :class:`~alarm_dispatch.errors.InvalidFieldError` when ``content`` is not bytes.
         """
+        check_content(content)
         shape, pairs = self._shape, listed(headers)
         delivery_id, timestamp, at = None, "", None
         if shape.signs is Signs.ID_TIMESTAMP_BODY:

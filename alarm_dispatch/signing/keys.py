@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from alarm_dispatch.errors import InvalidFieldError
 
-__all__ = ["PRIVATE", "PUBLIC", "SHARED", "KeyLike", "Revealing", "prefixed_key", "raw_key"]
+__all__ = ["PRIVATE", "PUBLIC", "SHARED", "KeyLike", "Revealing", "counted", "prefixed_key", "raw_key"]
 
 SHARED, PRIVATE, PUBLIC = "whsec_", "whsk_", "whpk_"
 _KINDS = {SHARED: "a shared secret", PRIVATE: "a private key", PUBLIC: "a public key"}
@@ -88,5 +88,10 @@ def _decoded(text: str, field: str) -> bytes:
 
 def _within(content: bytes, least: int, most: int, kind: str, field: str) -> bytes:
     if not least <= len(content) <= most:
-        raise InvalidFieldError(field, f"has {len(content)} bytes; {kind} has {least} to {most}")
+        raise InvalidFieldError(field, f"has {counted(content)}; {kind} has {least} to {most}")
     return content
+
+
+def counted(content: bytes) -> str:
+    """How many bytes there are, in words."""
+    return "1 byte" if len(content) == 1 else f"{len(content)} bytes"

@@ -19,6 +19,7 @@ from alarm_dispatch.signing.verifying import (
     HeadersLike,
     Verified,
     Window,
+    check_content,
     exact_bytes,
     listed,
     one_header,
@@ -116,8 +117,10 @@ class StandardWebhooksVerifier(KeyHolder):
     def verify(self, content: bytes, headers: HeadersLike) -> Verified:
         """What the signature vouches for; ``content`` are the exact bytes of the body.
 
-        Raises :class:`~alarm_dispatch.errors.SignatureRefusedError` with one of the closed reasons.
+        Raises :class:`~alarm_dispatch.errors.SignatureRefusedError` with one of the closed reasons, and
+        :class:`~alarm_dispatch.errors.InvalidFieldError` when ``content`` is not bytes.
         """
+        check_content(content)
         pairs = listed(headers)
         delivery_id = one_header(pairs, _ID)
         timestamp, at = self._window.time(pairs, _TIMESTAMP, self._now())

@@ -19,6 +19,7 @@ __all__ = [
     "HeadersLike",
     "Verified",
     "Window",
+    "check_content",
     "exact_bytes",
     "listed",
     "one_header",
@@ -63,6 +64,13 @@ def utc_now() -> datetime:
 def exact_bytes(text: str) -> bytes:
     """The text's bytes, other ones for each other text: servers hand on bytes beyond UTF-8 as surrogates."""
     return text.encode(errors="surrogatepass")
+
+
+def check_content(content: Any) -> None:
+    """Nothing for bytes; :class:`~alarm_dispatch.errors.InvalidFieldError` for a text, decoded by a guess."""
+    if not isinstance(content, bytes | bytearray | memoryview):
+        told = f"must be bytes, the body exactly as it came, not {type(content).__name__}"
+        raise InvalidFieldError("content", told)
 
 
 def refuse(reason: SignatureRefusal, told: str) -> NoReturn:

@@ -26,6 +26,7 @@ from alarm_dispatch.outbox.base import (
     StoredStatus,
 )
 from alarm_dispatch.outbox.retention import retention
+from alarm_dispatch.repeats.store import MemoryRepeats
 from alarm_dispatch.values import check_aware_time
 
 __all__ = ["MemoryOutbox"]
@@ -99,11 +100,12 @@ class MemoryOutbox:
         self._rows: dict[str, _Row] = {}
         self._leases: dict[str, tuple[datetime, datetime]] = {}
         self._names = 0
+        self.repeats = MemoryRepeats()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Make what this thread does in the block one step: all of it or nothing."""
-        with self._lock:
+        with self._lock, self.repeats.transaction():
             rows = {name: copy.copy(row) for name, row in self._rows.items()}
             leases = dict(self._leases)
             try:

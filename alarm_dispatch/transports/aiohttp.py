@@ -185,6 +185,7 @@ class AiohttpTransport:
     """
 
     keeps_deadline = True
+    only_http = True
 
     def __init__(
         self,
@@ -201,6 +202,9 @@ class AiohttpTransport:
     ) -> None:
         if session is not None and any((proxy, tls, ca_file, client_cert)):
             told = "brings its own connections; set proxy and TLS on it instead"
+            raise InvalidFieldError("AiohttpTransport.session", told)
+        if session is not None and not isinstance(session, ClientSession):
+            told = f"must be an aiohttp.ClientSession, not {type(session).__name__}"
             raise InvalidFieldError("AiohttpTransport.session", told)
         theirs = getattr(session and session.connector, "_ssl", None)
         settings.check_foreign_tls("AiohttpTransport.session", [theirs], insecure=insecure_tls)

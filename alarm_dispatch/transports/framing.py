@@ -30,7 +30,9 @@ _HEAD = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: " + _VALUE + rb")?\r?\n(?:
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _FRAMED_BY = re.compile(rb"\n(content-length|transfer-encoding):((?:[^\n]|\n[ \t])*+)")
 # RFC 9112, section 2.2, forgives a bare line feed in heads only.
-_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*+(?:;" + _VALUE + rb")?\r\n")
+# Extensions as section 7.1.1 has them, without white space and escapes: of others parsers think differently.
+_EXTENSION = rb";" + _NAME + rb"(?:=(?:" + _NAME + rb"|\"[^\x00-\x1f\"\\\x7f-\xff]*+\"))?"
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]++|(?:" + _EXTENSION + rb")*+)\r\n")
 _END_OF_CHUNK = b"\r\n"
 _TRAILER = re.compile(_LINE)
 _BLANK = (b"\r\n", b"\n")

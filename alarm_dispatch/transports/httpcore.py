@@ -90,6 +90,7 @@ def new_pool(
     gate: Gate,
     *,
     tls: ssl.SSLContext | None,
+    proxy_tls: ssl.SSLContext | None,
     http2: bool,
     proxy: tuple[str, Iterable[tuple[str, str]]] | None,
     connections: int,
@@ -99,7 +100,7 @@ def new_pool(
     """A pool of at most so many ``connections``, of which ``kept`` stay open for ``kept_for`` seconds.
 
     ``tls`` may be None for one that is for plain HTTP.  ``proxy`` is an HTTP proxy's URL and the headers for
-    it.  Connections to that pass no gate: where it is, its operator said.
+    it, ``proxy_tls`` the context for connections to it.  They pass no gate: where it is, its operator said.
     """
     network: Any
     if proxy is None:
@@ -119,7 +120,7 @@ def new_pool(
         proxy_headers=list(headers),
         ssl_context=tls,
         # Whom to believe goes for the proxy as well; httpcore would take the authorities that it comes with.
-        proxy_ssl_context=tls if url.startswith("https:") else None,
+        proxy_ssl_context=proxy_tls if url.startswith("https:") else None,
         http2=http2,
         max_connections=connections,
         max_keepalive_connections=kept,

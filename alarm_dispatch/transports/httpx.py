@@ -107,6 +107,7 @@ class HttpxTransport:
     """
 
     keeps_deadline = True
+    only_http = True
 
     def __init__(
         self,
@@ -140,6 +141,11 @@ class HttpxTransport:
             bare, for_proxy = checked_proxy("HttpxTransport", proxy)
             self._proxy = str(httpx.URL(bare)), for_proxy  # in ASCII
         self._tls = checked_tls("HttpxTransport", tls, ca_file, client_cert, insecure=insecure_tls)
+        self._proxy_tls: ssl.SSLContext | None = None
+        if http2 and tls is None and self._proxy is not None and self._proxy[0].startswith("https:"):
+            # httpcore writes into a context what it offers: HTTP/2 to receivers, not to the proxy.  uvloop
+            # reads that one turn later, when it may be what is meant for the other.
+            self._proxy_tls = make_tls(ca_file, client_cert, insecure=insecure_tls)
         self._headers = general_headers("HttpxTransport", headers, auth)
         self.secrets = secret_texts(self._headers, proxy)
         self._max_reply_bytes = checked_cap("HttpxTransport", max_reply_bytes)
@@ -212,6 +218,7 @@ class HttpxTransport:
             new_pool(
                 Gate(policy),
                 tls=self._tls,
+                proxy_tls=self._proxy_tls or self._tls,
                 http2=self._http2,
                 proxy=self._proxy,
                 # A receiver that was asked for HTTP/2 may answer in HTTP/1.1, with a connection a request.

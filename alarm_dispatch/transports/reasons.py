@@ -9,7 +9,7 @@ from collections.abc import Collection
 from alarm_dispatch.errors import TransportError
 from alarm_dispatch.exchange import Request, Verdict
 from alarm_dispatch.redaction import masked, secrets_in, shown_error
-from alarm_dispatch.transports.tls import tls_failure
+from alarm_dispatch.transports.tls import HUNG_UP, tls_failure
 
 __all__ = ["Progress", "check_whole", "in_plain_words", "reply_too_long", "spoke_unasked"]
 
@@ -73,7 +73,7 @@ def in_plain_words(error: BaseException) -> str:
         if isinstance(cause, OSError) and cause.errno is not None:
             found = os.strerror(cause.errno).lower()
         elif isinstance(cause, ConnectionResetError) and not str(cause):
-            # asyncio's own, for who hangs up during the TLS handshake.
-            found = "the connection was closed"
+            # asyncio's own and uvloop's, for who hangs up during the TLS handshake.
+            found = HUNG_UP
         cause = cause.__cause__ or cause.__context__
     return found or str(error) or type(error).__name__

@@ -34,8 +34,6 @@ DEFAULT_MAX_REPLY_BYTES = 64 * 1024
 
 Headers = tuple[tuple[str, str], ...]
 
-_CERT_PARTS = (2, 3)
-
 
 def checked_tls(
     transport: str,
@@ -62,10 +60,6 @@ def checked_tls(
         raise InvalidFieldError(f"{transport}.insecure_tls", told)
     if tls is not None and not isinstance(tls, ssl.SSLContext):
         raise InvalidFieldError(f"{transport}.tls", f"must be an ssl.SSLContext, not {type(tls).__name__}")
-    parts: object = client_cert
-    if parts is not None and not (isinstance(parts, tuple | list) and len(parts) in _CERT_PARTS):
-        told = "must be (certificate, key) or (certificate, key, password)"
-        raise InvalidFieldError(f"{transport}.client_cert", told)
     if tls is not None:
         check_own_context(tls, f"{transport}.tls", insecure=insecure)
     if insecure:
@@ -79,7 +73,7 @@ def checked_tls(
             f"{transport}.tls", "is given beside ca_file or client_cert; load them into it"
         )
     # A wrong path is told where it was written, not at the first alarm.
-    return make_tls(ca_file, client_cert, insecure=insecure)
+    return make_tls(ca_file, client_cert, insecure=insecure, transport=transport)
 
 
 def check_foreign_tls(field: str, contexts: Iterable[object], *, insecure: bool) -> None:

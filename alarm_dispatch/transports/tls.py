@@ -11,8 +11,14 @@ import certifi
 
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.secret import Secret, revealed
+from alarm_dispatch.transports.tls_files import (
+    authorities_fault,
+    certificate_fault,
+    check_certificate,
+    check_path,
+)
 
-__all__ = ["ClientCert", "check_own_context", "make_tls", "tls_failure", "verifies"]
+__all__ = ["HUNG_UP", "ClientCert", "check_own_context", "make_tls", "tls_failure", "verifies"]
 
 ClientCert = tuple[str, str] | tuple[str, str, str | Secret]
 """Paths of a certificate and its key, and the key's password when it has one."""
@@ -40,40 +46,38 @@ def make_tls(
     client_cert: ClientCert | None = None,
     *,
     insecure: bool = False,
+    transport: str = "tls",
 ) -> ssl.SSLContext:
     """A verifying client context; ``ca_file`` replaces the authorities that are installed.
 
-    ``insecure`` makes one that takes any certificate of anybody.
+    ``insecure`` makes one that takes any certificate of anybody.  ``transport`` is whose settings these are.
 
-    Raises :class:`~alarm_dispatch.errors.InvalidFieldError` when a file cannot be loaded.
+    Raises :class:`~alarm_dispatch.errors.InvalidFieldError` when a file cannot be loaded, which says why.
     """
-    field, authorities = "tls.ca_file", ca_file
-    if authorities is None and (installed := os.environ.get("SSL_CERT_FILE")):
-        field, authorities = "SSL_CERT_FILE", installed
-    if authorities is not None and not os.fspath(authorities):
-        # An empty name would silently stand for the installed authorities.
-        raise InvalidFieldError(field, "must not be empty")
+    field, authorities = f"{transport}.ca_file", ca_file
+    if authorities is None:
+        field, authorities = "SSL_CERT_FILE", os.environ.get("SSL_CERT_FILE") or certifi.where()
+    check_path(authorities, field)
     try:
-        context = ssl.create_default_context(cafile=authorities or certifi.where())
+        context = ssl.create_default_context(cafile=authorities)
     except (OSError, ValueError) as error:
-        raise InvalidFieldError(field, _not_loaded(error)) from error
+        raise InvalidFieldError(field, authorities_fault(authorities)) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslobject_class = _NamingObject
     if insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if client_cert is not None:
-        certificate, key, *password = client_cert
+        check_certificate(client_cert, f"{transport}.client_cert")
+        certificate, key, *given = client_cert
+        # Without a password OpenSSL would ask for one on the terminal, and wait.
+        password = revealed(given[0]) if given else ""
         try:
-            # Without a password OpenSSL would ask for one on the terminal, and wait.
-            context.load_cert_chain(certificate, key, *map(revealed, password or [""]))
+            context.load_cert_chain(certificate, key, password)
         except (OSError, ValueError) as error:
-            raise InvalidFieldError("tls.client_cert", _not_loaded(error)) from error
+            told = certificate_fault(certificate, key, error, password=bool(password))
+            raise InvalidFieldError(f"{transport}.client_cert", told) from error
     return context
-
-
-def _not_loaded(error: Exception) -> str:
-    return f"cannot be loaded: {getattr(error, 'strerror', None) or error}"
 
 
 def verifies(context: ssl.SSLContext) -> bool:
@@ -117,6 +121,7 @@ _MOST_NAMES = 5
 
 _NO_TLS = "what answered is not TLS; perhaps the port is one of plain HTTP"
 _VERSION = "there is no version of TLS that both sides allow; we take 1.2 and 1.3"
+_HUNG_UP = "the receiver closed the connection during the handshake"
 _CLIENT_CERT_REFUSED = "the receiver does not accept our client certificate"
 _HANDSHAKE_FAULTS = {
     "WRONG_VERSION_NUMBER": _NO_TLS,
@@ -135,9 +140,12 @@ _HANDSHAKE_FAULTS = {
     "SSLV3_ALERT_CERTIFICATE_REVOKED": _CLIENT_CERT_REFUSED,
     "SSLV3_ALERT_CERTIFICATE_UNKNOWN": _CLIENT_CERT_REFUSED,
     "TLSV1_ALERT_ACCESS_DENIED": _CLIENT_CERT_REFUSED,
-    "UNEXPECTED_EOF_WHILE_READING": "the receiver closed the connection during the handshake",
+    "UNEXPECTED_EOF_WHILE_READING": _HUNG_UP,
     "TLSV1_UNRECOGNIZED_NAME": "the receiver does not know the host name",
 }
+
+HUNG_UP = f"TLS failed: {_HUNG_UP}"
+"""The same where OpenSSL has no word for it, as asyncio ends it first."""
 
 
 def tls_failure(error: BaseException) -> str | None:

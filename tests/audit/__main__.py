@@ -6,6 +6,7 @@ bill.  Hence it is first asked about releases that everybody knows to be vulnera
 
 from __future__ import annotations
 
+import argparse
 import functools
 import json
 import subprocess
@@ -89,6 +90,7 @@ def audit(ask: Ask, ignored: Mapping[str, str]) -> tuple[list[str], int]:
 
 def main() -> int:
     """0 when nothing was found, or nothing could be looked up; 1 when something was."""
+    argparse.ArgumentParser(prog="python -m tests.audit", description=__doc__).parse_args()
     lines, found = audit(functools.partial(ask, until=time.monotonic() + SECONDS), read_ignored())
     print(*lines, sep="\n")
     return bool(found)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import subprocess
+import sys
 import time
 
 import pytest
@@ -108,3 +110,14 @@ def test_what_is_ignored_has_its_reason(tmp_path):
     assert all(read_ignored().values())
     with pytest.raises(SystemExit, match=r"ignored.toml: PYSEC-1 has no reason"):
         read_ignored(file)
+
+
+@pytest.mark.parametrize(("word", "code"), [("--help", 0), ("--hlep", 2)])
+def test_help_is_no_audit(word, code):
+    """It asks no database, and neither does what was mistyped."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.audit", word], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert ran.returncode == code
+    assert "usage: python -m tests.audit" in ran.stdout + ran.stderr

@@ -49,7 +49,7 @@ def test_version():
 MISUSES = {
     "no such file": (["render", "/nowhere/alarm.json", "--format", "tencent"], "/nowhere/alarm.json"),
     "no file": (["render", str(ALARMS), "--format", "tencent"], "must be a .json or .toml file"),
-    "unknown format": (["render", EVENT, "--format", "x"], "known are: aliyun, blueking, tencent"),
+    "unknown format": (["render", EVENT, "--format", "x"], "known are: "),
     "unsupported": (["render", EVENT, "--format", "aliyun"], "has no payload for an event"),
     "unsigned": (["render", EVENT, "--format", "tencent", "--signature", "x"], "--signature: "),
     "naive time": (["render", EVENT, "--format", "tencent", "--now", "2026-01-01"], "--now: "),

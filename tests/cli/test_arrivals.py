@@ -61,7 +61,10 @@ def test_bodies(kind):
     lines = text_of(arrival(content, content_type))
 
     assert lines[0].endswith(" POST /  answer: 500")
-    assert lines[1:3] == [f"   Content-Type: {content_type}", "   format: none that is installed"]
+    assert lines[1:3] == [
+        f"   Content-Type: {content_type}",
+        "   format: not known; those that need options are not tried",
+    ]
     assert lines[3:-1] == expected
     assert lines[-1] == ""
 
@@ -96,12 +99,13 @@ def test_targets(target, shown):
 
 def test_headers():
     """Dull headers are left out, and only harmless values are shown."""
-    arrived = arrival(headers=[("X-Token", "s"), ("User-Agent", "a/1")])
+    arrived = arrival(headers=[("X-Token", "s"), ("User-Agent", "a/1"), ("ce-id", "e1")])
 
     assert arrived.headers == (
         ("Content-Type", "application/json"),
         ("X-Token", "***"),
         ("User-Agent", "a/1"),
+        ("ce-id", "e1"),
     )
 
 

@@ -127,3 +127,35 @@ def test_a_terminal_gets_a_line_break(monkeypatch):
     result = run("render", str(ALARMS / "tencent-metric.en.json"), "--format", "tencent")
 
     assert result.stdout_bytes.endswith(b"}\n")
+
+
+def test_an_alarm_of_several_messages(tmp_path):
+    """Each body is a line of its own, byte for byte."""
+    document = json.loads((ALARMS / "tencent-metric.en.json").read_text("utf-8"))
+    document["description"] = "line\n" * 2000
+    source = tmp_path / "long.json"
+    source.write_text(json.dumps(document), "utf-8")
+
+    result = run("render", str(source), "--format", "wecom", "--option", "kind=text")
+
+    assert result.exit_code == 0
+    bodies = [json.loads(line) for line in result.stdout_bytes.split(b"\n")]
+    assert len(bodies) > 2
+    assert [each["text"]["content"].split("\n")[0].partition(")")[0] for each in bodies] == [
+        f"({number}/{len(bodies)}" for number in range(1, len(bodies) + 1)
+    ]
+
+
+def test_a_secret_option_may_be_kept_elsewhere(monkeypatch):
+    """One that is not there is told with its place; what is no secret cannot be one."""
+    arguments = ["render", str(ALARMS / "tencent-metric.en.json"), "--format", "dingtalk", "--option"]
+    monkeypatch.delenv("ROBOT", raising=False)
+
+    absent = run(*arguments, "secret=env:ROBOT")
+    monkeypatch.setenv("ROBOT", "SEC1")
+    found = run(*arguments, "secret=env:ROBOT")
+    wrong = run(*arguments, "language=env:ROBOT")
+
+    assert "--option secret: the environment variable ROBOT is not set" in absent.stderr
+    assert found.exit_code == 0
+    assert (wrong.exit_code, "SEC1" in wrong.stderr) == (2, False)

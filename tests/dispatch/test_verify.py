@@ -8,15 +8,14 @@ import time
 import pytest
 
 from alarm_dispatch import AsyncDispatcher, Callback, Delivery, Dispatcher
-from alarm_dispatch.formats import names
 
 from .alarms import URL, group, numbered
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", ["aliyun", "blueking", "tencent", "tencent_legacy"])
 @pytest.mark.parametrize(("step", "status"), [(200, "delivered"), (201, "failed"), (500, "failed")])
 def test_200_means_verified(virtual_clock, memory_receiver, name, step, status):
-    """Whatever the format confirms its alarms with, its URL is verified by 200, in one attempt."""
+    """Whatever a vendor's format confirms its alarms with, its URL is verified by 200, in one attempt."""
     receiver = memory_receiver(step)
 
     async def main() -> Delivery:

@@ -45,6 +45,7 @@ _PLACES = [
     )
 ]
 _SPDX = {
+    "apache 2": "Apache-2.0",
     "apache 2.0": "Apache-2.0",
     "apache license 2.0": "Apache-2.0",
     "apache license, version 2.0": "Apache-2.0",

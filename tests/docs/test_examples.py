@@ -36,6 +36,16 @@ TOLD = {
     "own_transport.py": ["delivered to alarm-dispatch/"],
     "quickstart.py": ["attempt 1: rejected status 500, not 200", "attempt 2: confirmed"],
     "receiver_side.py": ["test 100", "delivered"],
+    "repeats.py": [
+        "singleAlarm: 1 times, after 0 h",
+        "continuousAlarm: 30 times, after 72 h, 96 h, 120 h, 144 h",
+        "exponentialAlarm: 10 times, after 10.5 h, 21.17 h, 42.5 h, 85.17 h",
+        "triggered -> first",
+        "triggered -> nothing",
+        "resolved -> resolved",
+        "resolved -> nothing",
+        "received: [1, 0]",
+    ],
     "signed_callbacks.py": [
         "taken",
         "a repeat",

@@ -33,6 +33,8 @@ _COMMANDS = sorted(
         if line.startswith("alarm-dispatch ")
     }
 )
+# What is tried once, or by the vendor's own schedule, which nobody waits for here.
+_ONE_ANSWER = re.compile(" (verify|drill) ")
 _RECEIVER = "http://127.0.0.1:8080"
 _OUTBOX = "alarms.db"
 _DEAD_ID = "019c18bd3400f7a1b2c3d4e5"
@@ -65,7 +67,7 @@ def test_a_test_that_a_page_shows_passes(source, tmp_path):
 @pytest.mark.parametrize("command", _COMMANDS)
 def test_a_command_that_a_page_shows_works(command, tmp_path, loopback_receiver):
     """In a directory with the files that the page shows, and a receiver where the page has one."""
-    receiver = loopback_receiver("200") if " verify " in command else loopback_receiver("500,confirm")
+    receiver = loopback_receiver("200") if _ONE_ANSWER.search(command) else loopback_receiver("500,confirm")
     for name, source in captioned(COMMAND_LINE.read_text("utf-8")):
         (tmp_path / name).write_text(source.replace(_RECEIVER, receiver.url), encoding="utf-8")
     if command.startswith("alarm-dispatch listen"):

@@ -42,7 +42,7 @@ def test_the_commands_for_contributors_are_there():
         extras += several.split(",")
     known = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
 
-    assert modules == {"tests.audit", "tests.benchmarks", "tests.canary", "tests.fuzz"}
+    assert modules == {"tests.audit", "tests.benchmarks", "tests.canary", "tests.fuzz", "tests.gallery"}
     for module in modules:
         assert importlib.util.find_spec(f"{module}.__main__"), module
     assert (ROOT / ".ci" / "run").is_file()

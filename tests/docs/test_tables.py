@@ -19,7 +19,7 @@ import pytest
 
 from alarm_dispatch import Alarm, formats, load_alarm, model, schedule
 from alarm_dispatch.callbacks import DEFAULT_LIMIT as DEFAULT_CALLBACK_LIMIT
-from alarm_dispatch.callbacks import AlarmGroup, Callback
+from alarm_dispatch.callbacks import Callback
 from alarm_dispatch.cli.stored import stored_document
 from alarm_dispatch.delivery import DeliveryStatus
 from alarm_dispatch.dispatcher import DEFAULT_BACKLOG, DEFAULT_LIMIT
@@ -27,8 +27,25 @@ from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.egress.registry import REGISTRY, Kind
 from alarm_dispatch.errors import EgressRefusedError
 from alarm_dispatch.exchange import Verdict
-from alarm_dispatch.formats import aliyun, blueking, tencent, tencent_legacy
+from alarm_dispatch.formats import (
+    alertmanager,
+    aliyun,
+    apprise,
+    blueking,
+    cloudevents,
+    pagerduty,
+    slack,
+    tencent,
+    tencent_legacy,
+)
+from alarm_dispatch.formats.abilities import limits_of, rate_of
+from alarm_dispatch.formats.slack import replies as slack_replies
+from alarm_dispatch.formats.template import budget
+from alarm_dispatch.formats.template.filters import FILTERS
+from alarm_dispatch.formats.template.samples import CONTEXT as _CONTEXT
+from alarm_dispatch.formats.template.sandbox import Program
 from alarm_dispatch.formats.tencent.dimensions.shape import KEY
+from alarm_dispatch.groups import AlarmGroup
 from alarm_dispatch.limits import DEFAULT_MAX_RETRY_AFTER
 from alarm_dispatch.loading.groups import _HttpxSettings
 from alarm_dispatch.loading.signers import HmacSettings, StandardWebhooksSettings
@@ -41,10 +58,13 @@ from alarm_dispatch.transports.auth import BasicAuth, BearerAuth
 from alarm_dispatch.transports.framing import MAX_HEAD_BYTES, MAX_HEADERS
 from alarm_dispatch.transports.settings import DEFAULT_MAX_REPLY_BYTES
 
+from ..cli.runs import run
 from ..formats.alarms import EVENT_ALARM, METRIC_ALARM, STARTED
+from ..formats.open_formats import OPEN_FORMATS
 from ..paths import ALARMS, ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
+_VENDORS = ("aliyun", "blueking", "tencent", "tencent_legacy")
 _SHARED = {"alarmObjInfo.appId", "alarmObjInfo.uin"}
 _CONDITIONS = "alarmPolicyInfo.conditions"
 # The older format shares these classes with the current one, and never fills in these.
@@ -70,9 +90,10 @@ def paths(kind: type, before: str = "") -> Iterator[tuple[str, bool]]:
     """Every path in a wire class, and whether it is a leaf."""
     hints = typing.get_type_hints(kind)
     for attribute in attrs.fields(kind):
-        if attribute.name == "extra":
+        if attribute.name in {"extra", "extensions"}:
             continue
-        path = f"{before}{attribute.name}"
+        # An underscore at the end is Python's affair.
+        path = f"{before}{attribute.name.rstrip('_')}"
         inner, sign = _inner(hints[attribute.name])
         yield path, inner is None
         if inner is not None:
@@ -100,6 +121,11 @@ def _inner(hint: Any) -> tuple[Any, str]:
         ("formats/tencent-legacy.md", "Fields", 0, tencent_legacy.DocumentedAlarm, _NOT_OLDER),
         ("formats/tencent-legacy.md", "Fields", 1, tencent_legacy.ObservedAlarm, _NOT_OLDER),
         ("formats/aliyun.md", "Fields", 0, aliyun.Notice, set()),
+        ("formats/alertmanager.md", "Fields", 0, alertmanager.Message, set()),
+        ("formats/cloudevents.md", "Fields", 0, cloudevents.Event, {"dataschema"}),
+        ("formats/pagerduty.md", "Fields", 0, pagerduty.Event, set()),
+        ("formats/slack.md", "Fields", 0, slack.Message, set()),
+        ("formats/apprise.md", "Fields", 0, apprise.Message, set()),
     ],
 )
 def test_every_wire_field_has_its_row(page, heading, column, kind, left_out):
@@ -206,9 +232,10 @@ def test_the_delivery_rules():
     told = rows("delivery-rules.md", "By format")
 
     expected = []
-    for name in formats.names():
-        for dialect in formats.Dialect:
-            rules = formats.get(name, dialect=dialect).rules
+    for name in (one for one in formats.names() if one not in OPEN_FORMATS):
+        has_dialects = "dialect" in {field.name for field in attrs.fields(type(formats.get(name)))}
+        for dialect in formats.Dialect if has_dialects else ("—",):
+            rules = formats.get(name, **({"dialect": dialect} if has_dialects else {})).rules
             expected.append(
                 [
                     f"`{name}`",
@@ -222,13 +249,75 @@ def test_the_delivery_rules():
     assert told == expected
 
 
+def test_the_limits_and_rates():
+    """Each format that has any, as it is made without options."""
+    told = {row[0].strip("`"): (row[1], row[2]) for row in rows("delivery-rules.md", "Rates and limits")}
+
+    expected = {}
+    for name in formats.names():
+        made = formats.get(name, **OPEN_FORMATS.get(name, {}))
+        rate, limits = rate_of(made), limits_of(made)
+        if rate is not None or limits:
+            expected[name] = ("" if rate is None else str(rate), "; ".join(limits))
+    assert told == expected
+
+
+def test_the_json_of_the_list_of_formats():
+    """Each key, and each of its rules'."""
+    (entry,) = (one for one in json.loads(run("formats", "--json").stdout) if one["name"] == "slack")
+
+    told = rows("command-line.md", "formats")
+    assert [row[0].strip("`") for row in told] == list(entry)
+    assert re.findall(r"`(\w+)`", told[-1][1]) == list(entry["rules"][0])[1:]
+
+
+def test_the_delivery_rules_of_the_open_formats():
+    """Each, without dialects."""
+    expected = []
+    for name, options in sorted(OPEN_FORMATS.items()):
+        rules = formats.get(name, **options).rules
+        waits = ", ".join(f"{delay:g} s" for delay in rules.schedule.delays or ())
+        attempts = str(rules.schedule.attempts)
+        expected.append([f"`{name}`", f"{rules.timeout:g} s", attempts, waits, rules.confirmation.text])
+
+    assert rows("delivery-rules.md", "By open format") == expected
+
+
+def test_slacks_final_errors_have_their_rows():
+    """All of them."""
+    told = names("formats/slack.md", "Final errors")
+
+    assert sorted(told) == sorted(slack_replies._FINAL)
+
+
+def test_what_a_template_sees_has_its_rows():
+    """Its variables and filters, and how much it may do."""
+    known = Program.compiled("{}", frozenset()).template.environment
+    variables = formats.get("template", text="{}")._variables(None, _CONTEXT)
+
+    assert names("formats/template.md", "Variables and functions") == [*variables, "range"]
+    assert sorted(names("formats/template.md", "Filters of its own")) == sorted(FILTERS)
+    jinjas = sorted(known.filters.keys() - FILTERS.keys())
+    assert sorted(names("formats/template.md", "Filters of Jinja")) == jinjas
+    figures = [row[1] for row in rows("formats/template.md", "Bounds")]
+    assert figures == [
+        f"{budget.LONGEST_SOURCE:,} characters",
+        f"{budget.LONGEST_RANGE:,} numbers",
+        f"2<sup>{budget.LARGEST_INTEGER.bit_length() - 1}</sup>, as large as one in JSON may be",
+        f"{budget.MOST_STEPS:,} parts",
+        f"{budget.MOST_CHARACTERS:,} characters",
+        f"{budget.MOST_ITEMS:,} values",
+        "1,048,576 bytes, or `max_bytes`",
+    ]
+
+
 def test_the_readme_has_the_same_rules():
     """Those of the documented dialect."""
     readme = (ROOT / "README.md").read_text("utf-8")
     for name in formats.names():
-        rules = formats.get(name).rules
+        rules = formats.get(name, **OPEN_FORMATS.get(name, {})).rules
         waits = ", ".join(f"{delay:g} s" for delay in rules.schedule.delays or ())
-        start = f"| `{name}` | {rules.timeout:g} s | {rules.schedule.attempts}: {waits} | status 200"
+        start = f"| `{name}` | {rules.timeout:g} s | {rules.schedule.attempts}: {waits} | "
         assert start in readme
 
 
@@ -265,7 +354,7 @@ def test_every_column_of_an_outbox_has_its_row(tmp_path):
         for table in tables:
             columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
             assert names("outbox.md", table) == columns
-    assert len(tables) == 5
+    assert len(tables) == 6
 
 
 def test_how_long_an_outbox_keeps():

@@ -307,6 +307,41 @@ def test_a_refusal_names_the_rule_and_the_redacted_url():
     assert error.reason == "refused by the egress policy (link-local): http://169.254.1.1/hooks/***?key=***"
 
 
+@pytest.mark.parametrize(
+    ("rule", "refuse"),
+    [
+        ("link-local", lambda policy: policy.check_url("http://169.254.1.1/")),
+        ("loopback", lambda policy: policy.check_url("http://localhost/")),
+        ("link-local", lambda policy: policy.check_address("169.254.1.1", URL)),
+        ("host denied", lambda policy: policy.check_url("http://evil.example/")),
+    ],
+)
+def test_a_rule_is_a_plain_text(rule, refuse):
+    """Whatever kind of rule it is, so that a log or a metric shows them all alike."""
+    with pytest.raises(EgressRefusedError) as refused:
+        refuse(EgressPolicy.public_only(deny_hosts=["evil.example"]))
+
+    assert repr(refused.value.rule) == repr(rule)
+    assert repr(pickle.loads(pickle.dumps(refused.value)).rule) == repr(rule)
+
+
+@pytest.mark.parametrize("value", [5, None, b"http://h/", ["http://h/"], ipaddress.ip_address("10.0.0.1")])
+@pytest.mark.parametrize(
+    ("field", "check"),
+    [
+        ("url", INTERNAL.check_url),
+        ("address", lambda value: INTERNAL.check_address(value, URL)),
+        ("url", lambda value: INTERNAL.check_address("169.254.1.1", value)),
+    ],
+)
+def test_what_is_no_text_is_told(value, field, check):
+    """It is no URL that a policy refuses, but a mistake of who asks."""
+    with pytest.raises(InvalidFieldError) as caught:
+        check(value)
+
+    assert (caught.value.field, caught.value.problem) == (field, f"must be text, not {type(value).__name__}")
+
+
 @pytest.mark.parametrize("tells", [False, True])
 def test_the_address_behind_a_name_is_told_only_where_the_policy_says_so(tells):
     """To a stranger it would tell what is inside the network."""

@@ -203,7 +203,7 @@ def test_threads_are_told_as_well(memory_receiver):
         ({"circuit": "x"}, "circuit: must be a Circuit, True or False, not str"),
         ({"circuit": 5}, "circuit: must be a Circuit, True or False, not int"),
         ({"max_retry_after": -1}, "max_retry_after: must be at least 0 seconds, not -1"),
-        ({"hooks": [print, 5]}, "hooks: must be callable; a int is not"),
+        ({"hooks": [print, 5]}, "hooks: must be callable; an int is not"),
         ({"max_retry_after": "60"}, "max_retry_after: must be an int or a float, not str"),
         ({"max_retry_after": float("inf")}, "max_retry_after: must be finite, not inf"),
     ],

@@ -299,6 +299,30 @@ def test_a_circuit_that_stays_stays_open():
     assert one.free_at(1.0) == 30.0
 
 
+def test_a_pause_holds_up_all_of_a_lane():
+    """A shorter one does not end a longer one, and it is remembered while nothing is to be sent."""
+    one = lane()
+    for at, pause, free_at in [(0, 60.0, 60.0), (1, 5.0, 60.0), (2, None, 60.0), (3, 100.0, 103.0)]:
+        one.started(at, job())
+        one.ended(at, job(), answered=True, confirmed=False, pause=pause)
+        assert one.free_at(at) == free_at
+
+    assert not one.forgettable(102.0)
+    assert one.free_at(104.0) == 104.0
+    assert one.forgettable(103.0)
+
+
+def test_a_pause_and_a_rate_hold_together():
+    """The later of both counts."""
+    one = lane(rate="1/50")
+    one.started(0, job())
+    one.ended(0, job(), answered=True, confirmed=False, pause=20.0)
+    assert one.free_at(0) == 50.0
+    one.started(50, job())
+    one.ended(50, job(), answered=True, confirmed=False, pause=70.0)
+    assert one.free_at(50) == 120.0
+
+
 def test_rate_and_circuit_hold_together():
     """The probe waits for the rate as well."""
     one = lane(circuit=Circuit(failures=1, pause=1), rate=Rate(1, 60))

@@ -12,7 +12,7 @@ import pytest
 
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.formats import aliyun
-from alarm_dispatch.formats.aliyun.lasting import Language, lasting_text
+from alarm_dispatch.formats.wording.words import Language, lasting_text
 from alarm_dispatch.model import Alarm
 from tests.formats.alarms import METRIC_ALARM, STARTED, changed, resolved
 from tests.formats.samples import context

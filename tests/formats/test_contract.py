@@ -1,4 +1,4 @@
-"""What every format promises in each dialect."""
+"""What every vendor's format promises in each dialect; the open ones are in test_open_contract.py."""
 
 from __future__ import annotations
 
@@ -16,16 +16,27 @@ from alarm_dispatch.errors import InvalidFieldError, ParseError, UnknownFormatEr
 from alarm_dispatch.exchange import Reply, Request, Verdict
 from alarm_dispatch.formats import Dialect, Format
 from alarm_dispatch.schedule import RetrySchedule
-from tests.formats.alarms import METRIC_ALARM, resolved
+from tests.formats.alarms import EVENT_ALARM, METRIC_ALARM, resolved
 from tests.formats.samples import body, context, exact, present
 
 _NAMES = ("aliyun", "blueking", "tencent", "tencent_legacy")
-_JSON = ("blueking", "tencent", "tencent_legacy")
+# They have kinds of messages instead of dialects, the default first.
+_ROBOTS = {
+    "dingtalk": ("markdown", "text"),
+    "feishu": ("interactive", "text"),
+    "wecom": ("markdown", "text"),
+}
+_KINDS = [(name, kind) for name, kinds in _ROBOTS.items() for kind in kinds]
+_JSON = ("blueking", "tencent", "tencent_legacy", *_ROBOTS)
 _FORM_TYPE = "application/x-www-form-urlencoded; charset=UTF-8"
 
 every_format = pytest.mark.parametrize("name", _NAMES)
 every_dialect = pytest.mark.parametrize("dialect", list(Dialect))
+every_robot = pytest.mark.parametrize("name", _ROBOTS)
+every_kind = pytest.mark.parametrize(("name", "kind"), _KINDS)
+every_name = pytest.mark.parametrize("name", [*_NAMES, *_ROBOTS])
 json_formats = pytest.mark.parametrize("name", _JSON)
+with_dialects = pytest.mark.parametrize("name", [name for name in _JSON if name in _NAMES])
 
 
 def content_of(payload: Any) -> Any:
@@ -44,6 +55,82 @@ def test_a_format_is_found_by_name(name: str, dialect: Dialect) -> None:
     assert isinstance(made, Format)
     assert made.name == name
     assert made == formats.get(name, dialect=dialect)
+
+
+@every_kind
+def test_a_robots_format_is_found_by_name(name: str, kind: str) -> None:
+    """The registry makes it with its options; the default kind is the one that shows most."""
+    made = formats.get(name, kind=kind)
+
+    assert isinstance(made, Format)
+    assert made.name == name
+    assert (made == formats.get(name)) == (kind == _ROBOTS[name][0])
+
+
+@every_kind
+def test_a_robots_format_is_a_frozen_value(name: str, kind: str) -> None:
+    """It can be compared, hashed, copied and pickled, and not be changed."""
+    options = {"kind": kind, "language": "en", "zone": "+01:00", "template": "{headline}", "mentions": ["u"]}
+    made: Any = formats.get(name, **options)
+
+    assert {made: 1}[formats.get(name, **options)] == 1
+    assert copy.deepcopy(made) == pickle.loads(pickle.dumps(made)) == made
+    assert kind in repr(made)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        made.kind = "text"
+
+
+@every_kind
+@pytest.mark.parametrize("alarm", [METRIC_ALARM, resolved(METRIC_ALARM), EVENT_ALARM])
+def test_a_robots_message_can_be_parsed(name: str, kind: str, alarm: Any) -> None:
+    """The same alarm gives the same bytes, compact JSON, and the wire object holds all that is in them."""
+    made = formats.get(name, kind=kind, mentions={"users": ["u"]})
+
+    built = made.build(alarm, context())
+    parsed: Any = made.parse(built.content, built.content_type)
+
+    assert made.build(alarm, context()) == built
+    assert built.content_type == "application/json"
+    assert built.content.decode() == json.dumps(body(built), ensure_ascii=False, separators=(",", ":"))
+    assert exact(present(attrs.asdict(parsed))) == exact(body(built))
+
+
+@every_kind
+def test_a_robot_is_verified_by_a_message_that_says_so(name: str, kind: str) -> None:
+    """People read it, so it says that it is a test; the reply's code has to confirm it as any other."""
+    made = formats.get(name, kind=kind, language="en", mentions={"users": ["u"]})
+
+    verification = made.verification(context())
+
+    assert "Test message: " in verification.payload.content.decode()
+    assert '"u"' not in verification.payload.content.decode()
+    assert made.parse(verification.payload.content, verification.payload.content_type)
+    assert verification.method == "POST"
+    assert verification.timeout == 5.0
+    assert verification.confirmation is made.rules.confirmation
+    assert verification.confirmation(Reply(status_code=200)).verdict is Verdict.UNCONFIRMED
+
+
+@every_kind
+def test_a_robots_message_has_what_its_kind_says(name: str, kind: str) -> None:
+    """The error names the kinds that there are, or the part that is missing."""
+    made = formats.get(name, kind=kind)
+    by, part, *_ = content = body(made.build(METRIC_ALARM, context()))
+
+    for changed, told in (
+        ({**content, by: "voice"}, rf"\$\.{by}: is 'voice'; known are: {', '.join(_ROBOTS[name])}"),
+        ({by: kind}, rf"\$\.{part}: is missing, in a message whose {by} is '{kind}'"),
+    ):
+        with pytest.raises(ParseError, match=told):
+            made.parse(json.dumps(changed).encode(), "application/json")
+
+
+@every_robot
+def test_a_robots_delivery_rules(name: str) -> None:
+    """No vendor tells any but the rate; the others are those of most formats."""
+    rules = formats.get(name).rules
+
+    assert (rules.timeout, rules.schedule) == (5.0, RetrySchedule(attempts=3, delays=(5, 10)))
 
 
 @every_format
@@ -91,7 +178,7 @@ def test_the_content_type_is_the_vendors(name: str, dialect: Dialect) -> None:
     assert built.content_type == ("application/json" if name in _JSON else _FORM_TYPE)
 
 
-@json_formats
+@with_dialects
 @every_dialect
 def test_json_is_compact_and_unescaped(name: str, dialect: Dialect) -> None:
     """Chinese text stands in the body as UTF-8, and no byte is spent on blanks."""
@@ -157,7 +244,7 @@ def test_an_unknown_dialect_is_refused_with_the_known_ones(name: str) -> None:
         formats.get(name, dialect="spoken")
 
 
-@every_format
+@every_name
 def test_an_unknown_option_is_refused(name: str) -> None:
     """An option that the format does not take is an error that names it."""
     with pytest.raises(InvalidFieldError, match="colour"):
@@ -166,7 +253,7 @@ def test_an_unknown_option_is_refused(name: str) -> None:
 
 def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
     """The error lists every format there is."""
-    with pytest.raises(UnknownFormatError, match="aliyun, blueking, tencent, tencent_legacy"):
+    with pytest.raises(UnknownFormatError, match=", ".join(formats.names())):
         formats.get("nagios")
 
 
@@ -228,6 +315,8 @@ def test_a_part_of_the_wrong_kind_is_a_parse_error_with_its_path(name: str, wron
     """Each part that should be a mapping is named by its path, and told once."""
     made = formats.get(name)
     content = body(made.build(METRIC_ALARM, context()))
+    # A card is JSON of any kind.
+    content.pop("card", None)
 
     for key in [key for key, value in content.items() if isinstance(value, dict)]:
         with pytest.raises(ParseError) as caught:
@@ -235,7 +324,7 @@ def test_a_part_of_the_wrong_kind_is_a_parse_error_with_its_path(name: str, wron
         assert [path for path, _ in caught.value.problems] == [f"$.{key}"]
 
 
-@every_format
+@every_name
 def test_a_format_resolves_to_itself_and_its_name_to_it(name: str) -> None:
     """Where a format is wanted its name will do."""
     made = formats.get(name)
@@ -251,7 +340,7 @@ def test_what_is_no_format_resolves_to_an_error(wrong: Any) -> None:
         formats.resolve(wrong)
 
 
-@every_format
+@every_name
 def test_a_class_is_no_format_yet(name: str) -> None:
     """Forgetting the parentheses is told as such."""
     with pytest.raises(InvalidFieldError, match=r"is the class Format; make a format of it: Format\(\)"):

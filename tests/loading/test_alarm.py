@@ -73,7 +73,7 @@ def test_an_alarm_out_of_a_toml_file(tmp_path: Path) -> None:
         [condition]
         kind = "event"
         name = "ping"
-        repeat = {mode = "continuous", period = 60}
+        repeat = {mode = "continuousAlarm", period = 60, daily_after = 86400}
         [target]
         dimensions = {ip = "10.0.0.1"}
         """,
@@ -84,7 +84,7 @@ def test_an_alarm_out_of_a_toml_file(tmp_path: Path) -> None:
 
     assert loaded == attrs.evolve(
         _LEAST,
-        condition=EventCondition(name="ping", repeat=Repeat("continuous", 60)),
+        condition=EventCondition(name="ping", repeat=Repeat("continuous", 60, daily_after=86_400)),
         target=Target(dimensions={"ip": "10.0.0.1"}),
         state="resolved",
         ended_at=datetime(2026, 1, 31, 9, tzinfo=UTC),
@@ -152,9 +152,9 @@ _RECORD: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("source", "wanted"),
     [
-        (5, {"$": "must be a mapping, not an integer"}),
-        (None, {"$": "must be a mapping, not null"}),
-        ([ALARM], {"$": "must be a mapping, not a list"}),
+        (5, {"$": "must be a table (mapping), not an integer"}),
+        (None, {"$": "must be a table (mapping), not null"}),
+        ([ALARM], {"$": "must be a table (mapping), not a list"}),
         (
             {},
             dict.fromkeys(("$.id", "$.policy", "$.condition", "$.target", "$.started_at"), "is missing"),
@@ -162,7 +162,7 @@ _RECORD: dict[str, Any] = {
         (alarm(id=5), {"$.id": "must be text, not an integer"}),
         (alarm(id=None), {"$.id": "must be text, not null"}),
         (alarm(id=""), {"$.id": "must not be empty"}),
-        (alarm(policy="p"), {"$.policy": "must be a mapping, not text"}),
+        (alarm(policy="p"), {"$.policy": "must be a table (mapping), not text"}),
         (alarm(policy={}), {"$.policy.id": "is missing", "$.policy.name": "is missing"}),
         (
             alarm(policy={"id": True, "name": 1, "tags": "a", "labels": {"a": {"\ud800": 1}}}),
@@ -180,7 +180,7 @@ _RECORD: dict[str, Any] = {
             {"$.policy.tags[1]": "must be text, not an integer"},
         ),
         (alarm(policy={"id": 1.5, "name": "x"}), {"$.policy.id": "must be text or an integer, not a number"}),
-        (alarm(condition="cpu"), {"$.condition": "must be a mapping"}),
+        (alarm(condition="cpu"), {"$.condition": "must be a table (mapping), not text"}),
         (alarm(condition={"kind": "log"}), {"$.condition.kind": "is 'log'; allowed are: metric, event"}),
         (alarm(condition={"kind": []}), {"$.condition.kind": "is []; allowed are: metric, event"}),
         (alarm(condition={}), {"$.condition.name": "is missing"}),
@@ -209,7 +209,8 @@ _RECORD: dict[str, Any] = {
         (
             alarm(condition={"metric": "cpu", "repeat": {"mode": "daily", "period": "x"}}),
             {
-                "$.condition.repeat.mode": "is 'daily'; allowed are: once, continuous, exponential",
+                "$.condition.repeat.mode": "is 'daily'; allowed are: once, continuous, exponential, "
+                "singleAlarm, continuousAlarm, exponentialAlarm",
                 "$.condition.repeat.period": "must be a number, not text",
             },
         ),
@@ -220,7 +221,7 @@ _RECORD: dict[str, Any] = {
         (
             alarm(target={"dimensions": [], "dimension_labels": [{"key": ""}], "region": 1}),
             {
-                "$.target.dimensions": "must be a mapping",
+                "$.target.dimensions": "must be a table (mapping), not a list",
                 "$.target.dimension_labels[0].key": "must not be empty",
                 "$.target.dimension_labels[0].display_name": "is missing",
                 "$.target.dimension_labels[0].display_value": "is missing",

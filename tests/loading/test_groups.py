@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from alarm_dispatch import AlarmGroup, Callback, RetrySchedule, load_groups
 from alarm_dispatch.egress import EgressPolicy
 from alarm_dispatch.errors import ConfigurationError
-from alarm_dispatch.formats import blueking, tencent
+from alarm_dispatch.formats import blueking, dingtalk, feishu, tencent, wecom
 from alarm_dispatch.limits import Circuit, Rate
 from alarm_dispatch.transports.auth import BasicAuth, BearerAuth
 from alarm_dispatch.transports.httpx import DEFAULT_MAX_REPLY_BYTES, HttpxTransport
@@ -297,13 +297,14 @@ def test_transports(transport: Any, attributes: Mapping[str, Any]) -> None:
 def test_a_transport_loads_its_files(tmp_path: Path) -> None:
     """Authorities, and a client's certificate, which are found wrong at once."""
     file = str(tmp_path / "missing.pem")
+    told = f"the file {file} cannot be read: No such file or directory"
 
     assert problems(load_groups, group(transport={"ca_file": file})) == {
-        "$.callbacks[0].transport.ca_file": "cannot be loaded: No such file or directory"
+        "$.callbacks[0].transport.ca_file": told
     }
     for client_cert in ([file, file], [file, file, "password"]):
         assert problems(load_groups, group(transport={"client_cert": client_cert})) == {
-            "$.callbacks[0].transport.client_cert": "cannot be loaded: No such file or directory"
+            "$.callbacks[0].transport.client_cert": told
         }
 
 
@@ -332,6 +333,20 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
             {"format.dialect": "is 'x'; allowed are: documented, observed"},
         ),
         ({"format": {"name": "tencent", "color": 1}}, {"format.color": None}),
+        (
+            {"format": {"name": "dingtalk", "secret": "env:NO_ROBOT"}},
+            {"format.secret": "the environment variable NO_ROBOT is not set"},
+        ),
+        ({"format": {"name": "dingtalk", "secret": 5}}, {"format.secret": "must be text, not int"}),
+        (
+            {"format": {"name": "wecom", "mentions": {"users": ["a", 5]}}},
+            {"format.mentions.users[1]": "must be text, not int"},
+        ),
+        (
+            {"format": {"name": "dingtalk", "mentions": {"everybody": "yes"}}},
+            {"format.mentions.everybody": "must be a bool, not str"},
+        ),
+        ({"format": {"name": "feishu", "language": "env:HOME"}}, {"format.language": None}),
         ({"egress": "public"}, {"egress": "is 'public'; allowed are: internal, public_only, anything"}),
         ({"egress": 5}, {"egress": _EGRESS}),
         ({"egress": {}}, {"egress": _NO_PRESET}),
@@ -375,7 +390,7 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
         ({"timeout": float("nan")}, {"timeout": "must be finite, not nan"}),
         ({"limit": 0}, {"limit": "must be at least 1, not 0"}),
         ({"limit": 1.0}, {"limit": "must be an integer, not a number"}),
-        ({"headers": ["X"]}, {"headers": "must be a mapping, not a list"}),
+        ({"headers": ["X"]}, {"headers": "must be a table (mapping), not a list"}),
         ({"headers": {"X": 1}}, {"headers.X": "must be text, not an integer"}),
         (
             {"headers": {"Host": "x", "Alarm-Dispatch-Id": "1"}},
@@ -384,7 +399,7 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
                 "headers.Alarm-Dispatch-Id": "cannot be set: the library writes it anew for each attempt",
             },
         ),
-        ({"schedule": 3}, {"schedule": "must be a mapping, not an integer"}),
+        ({"schedule": 3}, {"schedule": "must be a table (mapping), not an integer"}),
         (
             {"schedule": {"attempts": 0, "delays": [5, -1], "jitter": "x", "stop": 1}},
             {
@@ -396,7 +411,7 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
         ),
         ({"schedule": {"delays": 5}}, {"schedule.delays": "must be a list of seconds"}),
         ({"schedule": {"delays": ["5"]}}, {"schedule.delays[0]": "must be a number, not text"}),
-        ({"transport": "httpx"}, {"transport": "must be a mapping, not text"}),
+        ({"transport": "httpx"}, {"transport": "must be a table (mapping), not text"}),
         ({"transport": {"kind": "ftp"}}, {"transport": "has the kind 'ftp'; allowed is: httpx"}),
         (
             {"transport": {"client_cert": ["a"]}},
@@ -415,13 +430,13 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
             {"transport": {"http2": 1, "headers": [], "ca_file": 1, "tls": 1, "max_reply_bytes": "x"}},
             {
                 "transport.http2": "must be true or false, not an integer",
-                "transport.headers": "must be a mapping, not a list",
+                "transport.headers": "must be a table (mapping), not a list",
                 "transport.ca_file": "must be text, not an integer",
                 "transport.max_reply_bytes": "must be an integer, not text",
                 "transport.tls": None,
             },
         ),
-        ({"transport": {"auth": "x"}}, {"transport.auth": "must be a mapping, not text"}),
+        ({"transport": {"auth": "x"}}, {"transport.auth": "must be a table (mapping), not text"}),
         (
             {"transport": {"auth": {"token": "", "name": "x"}}},
             {"transport.auth.token": "must not be empty", "transport.auth.name": None},
@@ -460,11 +475,17 @@ def test_every_problem_of_a_callback_is_told_at_once(
         ({"groups": 5}, {"$.groups": "must be a list of groups, or a table of groups by name"}),
         ({"groups": "a"}, {"$.groups": "must be a list of groups, or a table of groups by name"}),
         ({"groups": [], "more": 1, "b a": 2}, {"$.more": None, "$['b a']": None}),
-        ({}, {"$.name": "is missing", "$.callbacks": "is missing"}),
+        ({}, {"$": "has no group; there must be at least one"}),
         ({"name": "a"}, {"$.callbacks": "is missing"}),
         ({"oncall": 5}, {"$.name": "is missing", "$.callbacks": "is missing", "$.oncall": None}),
-        ([5, []], {"$[0]": "must be a mapping, not an integer", "$[1]": "must be a mapping, not a list"}),
-        ({"groups": {"a": 5}}, {"$.groups.a": "must be a mapping, not an integer"}),
+        (
+            [5, []],
+            {
+                "$[0]": "must be a table (mapping), not an integer",
+                "$[1]": "must be a table (mapping), not a list",
+            },
+        ),
+        ({"groups": {"a": 5}}, {"$.groups.a": "must be a table (mapping), not an integer"}),
         ({"groups": {"a b": {}}}, {"$.groups['a b'].callbacks": "is missing"}),
         (
             {"groups": {"\ud800": {}}},
@@ -606,6 +627,7 @@ def test_a_source_without_a_group_is_an_error(source: Any) -> None:
     [
         ("rate", "20/60", Rate(20, 60)),
         ("rate", 4, Rate(1, 0.25)),
+        ("rate", False, False),
         ("circuit", True, True),
         ("circuit", {"failures": 3, "pause": 10}, Circuit(failures=3, pause=10)),
         ("supersede", True, True),
@@ -624,8 +646,9 @@ def test_what_spares_a_receiver(key: str, value: Any, loaded: object) -> None:
     [
         ("rate", "fast", r"\$\.callbacks\[0\]\.rate: is no rate: 'fast'"),
         ("rate", 0, r"\$\.callbacks\[0\]\.rate: is no rate: 0"),
+        ("rate", True, r"\$\.callbacks\[0\]\.rate: is no rate: True"),
         ("circuit", {"failures": 0}, r"\$\.callbacks\[0\]\.circuit\.failures: must be at least 1"),
-        ("circuit", 3, r"\$\.callbacks\[0\]\.circuit: must be a mapping"),
+        ("circuit", 3, r"\$\.callbacks\[0\]\.circuit: must be a table \(mapping\)"),
         ("max_age", -1, r"\$\.callbacks\[0\]\.max_age: must be more than 0"),
     ],
 )
@@ -633,6 +656,16 @@ def test_what_spares_no_receiver(key: str, value: Any, problem: str) -> None:
     """An error that names the path and what is allowed."""
     with pytest.raises(ConfigurationError, match=problem):
         load_groups({"name": "oncall", "callbacks": [{**CALLBACK, key: value}]})
+
+
+def test_a_window_is_the_groups() -> None:
+    """In seconds, and the error names its path."""
+    loaded = load_groups({"name": "oncall", "callbacks": [CALLBACK], "window": 30})
+
+    assert loaded["oncall"].window == 30
+    assert problems(load_groups, [{**GROUP, "window": 0}]) == {
+        "$[0].window": "must be more than 0 seconds, not 0"
+    }
 
 
 def test_a_fallback_is_one_of_the_groups() -> None:
@@ -663,3 +696,44 @@ def test_a_fallback_that_nobody_would_get() -> None:
         "$[1].callbacks[0].fallback": "is its own group, which had the alarm already",
         "$[2].callbacks[0].fallback": "must be text, not an integer",
     }
+
+
+def test_a_robot_is_written_with_its_secret_elsewhere(monkeypatch, tmp_path):
+    """``env:`` and ``file:`` stand for secrets in a format's options, and what is no text stays as it is."""
+    monkeypatch.setenv("ROBOT", "SEC1")
+    (tmp_path / "key").write_text("SEC2\n")
+    source = tmp_path / "groups.toml"
+    source.write_text(
+        f"""
+        name = "oncall"
+
+        [[callbacks]]
+        url = "https://oapi.dingtalk.com/robot/send?access_token=t"
+        [callbacks.format]
+        name = "dingtalk"
+        secret = "env:ROBOT"
+        mentions = {{mobiles = ["138"], everybody = true}}
+
+        [[callbacks]]
+        url = "https://open.feishu.cn/open-apis/bot/v2/hook/t"
+        format = {{name = "feishu", kind = "text", secret = "file:{(tmp_path / "key").as_posix()}"}}
+
+        [[callbacks]]
+        url = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=k"
+        [callbacks.format]
+        name = "wecom"
+        language = "en"
+        zone = "+01:00"
+        template = "{{headline}}"
+        mentions = ["wang"]
+        """
+    )
+
+    ding, lark, wechat = load_groups(source)["oncall"].callbacks
+
+    assert ding.format == dingtalk.Format(secret="SEC1", mentions={"mobiles": ["138"], "everybody": True})
+    assert lark.format == feishu.Format(secret="SEC2", kind="text")
+    assert wechat.format == wecom.Format(
+        language="en", zone="+01:00", template="{headline}", mentions=["wang"]
+    )
+    assert "SEC1" in ding.secrets

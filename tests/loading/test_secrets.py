@@ -71,7 +71,10 @@ def test_the_password_of_a_clients_key(places: dict[str, str]) -> None:
         load_groups(_group(transport=settings))
 
     assert caught.value.problems == (
-        ("$.callbacks[0].transport.client_cert", "cannot be loaded: No such file or directory"),
+        (
+            "$.callbacks[0].transport.client_cert",
+            "the file missing.pem cannot be read: No such file or directory",
+        ),
     )
 
 

@@ -24,9 +24,11 @@ from alarm_dispatch.errors import (
 )
 from alarm_dispatch.outbox import SqliteOutbox, rows, schema, sqlite
 from alarm_dispatch.outbox.whereabouts import Whereabouts
+from alarm_dispatch.repeats import RepeatTracker
 from alarm_dispatch.testing import MemoryOutbox
 
 from ..paths import ROOT
+from ..repeats.made import played
 from ..unit.made import full_alarm
 from .children import in_child, needs_fork
 from .made import DEAD, LANE, NOW, OTHER, at, claimed, ending, entry, retry, statuses, worker
@@ -97,9 +99,37 @@ def test_an_older_version_is_migrated(path, sqlite_outbox, monkeypatch):
     assert statuses(sqlite_outbox) == {"a": "pending"}
 
     assert query(path, "SELECT text FROM alarm_dispatch_note") == [("two, three",)]
-    assert query(path, "SELECT version FROM alarm_dispatch_version") == [(3,)]
+    assert query(path, "SELECT version FROM alarm_dispatch_version") == [(len(steps),)]
     sqlite_outbox.close()
     assert statuses(sqlite_outbox) == {"a": "pending"}
+
+
+@pytest.mark.parametrize("opened", ["by the outbox", "in a transaction of the user's"])
+def test_a_file_of_version_1_keeps_its_deliveries(path, monkeypatch, opened):
+    """All of them go on as they were, and unresolved alarms are followed in it from then on."""
+    with monkeypatch.context() as before:
+        before.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        old = SqliteOutbox(path)
+        mine = worker(old, lasts=5)
+        old.enqueue([entry(name, f"alarm {name}") for name in "abcd"], worker=mine, now=NOW)
+        old.settle(mine, [ending("a"), ending("b", status=DEAD)], now=NOW)
+        old.retry_at(mine, [retry("c", 1, 7)], now=NOW)
+        stored = list(old.list())
+        old.close()
+    assert query(path, "SELECT version FROM alarm_dispatch_version") == [(1,)]
+    assert query(path, "SELECT name FROM sqlite_master WHERE name LIKE '%repeat%'") == []
+
+    outbox = SqliteOutbox(path)
+    if opened != "by the outbox":
+        with contextlib.closing(sqlite3.connect(path)) as theirs, theirs:
+            outbox.create(theirs)
+
+    assert list(outbox.list()) == stored
+    assert query(path, "SELECT version FROM alarm_dispatch_version") == [(len(schema.MIGRATIONS),)]
+    assert claimed(outbox, worker(outbox, now=8), now=8) == ["d", "c"]
+    tracker = RepeatTracker(outbox.repeats)
+    assert [played(tracker, script) for script in ("F", "F", "R")] == ["1", ".", "r"]
+    outbox.close()
 
 
 def test_a_migration_that_fails_changes_nothing(path, sqlite_outbox, monkeypatch):
@@ -114,7 +144,7 @@ def test_a_migration_that_fails_changes_nothing(path, sqlite_outbox, monkeypatch
 
     monkeypatch.undo()
     assert statuses(sqlite_outbox) == {"a": "pending"}
-    assert query(path, "SELECT version FROM alarm_dispatch_version") == [(1,)]
+    assert query(path, "SELECT version FROM alarm_dispatch_version") == [(len(schema.MIGRATIONS),)]
 
 
 def test_a_newer_version_is_an_error(path, sqlite_outbox):
@@ -123,10 +153,12 @@ def test_a_newer_version_is_an_error(path, sqlite_outbox):
     sqlite_outbox.close()
     query(path, "UPDATE alarm_dispatch_version SET version = 9")
 
-    with pytest.raises(OutboxVersionError, match=f"{path.name} has tables of version 9.*up to 1") as raised:
+    known = len(schema.MIGRATIONS)
+    told = f"{path.name} has tables of version 9.*up to {known}"
+    with pytest.raises(OutboxVersionError, match=told) as raised:
         statuses(sqlite_outbox)
 
-    assert (raised.value.found, raised.value.known) == (9, 1)
+    assert (raised.value.found, raised.value.known) == (9, known)
 
 
 def test_a_users_own_database(path, sqlite_outbox):

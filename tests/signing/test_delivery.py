@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import sqlite3
 import traceback
@@ -152,7 +153,7 @@ class _Signer:
         (lambda: None, "_Signer raised TypeError"),
         (lambda *_, **__: _raise(SigningError("the vault is sealed")), "the vault is sealed"),
         (_late, "_Signer is asynchronous; a signer must be a plain function"),
-        (None, "_Signer raised TypeError"),
+        (None, "_Signer answered no headers, and nothing is sent unsigned"),
         (5, "_Signer raised TypeError"),
         ([], "_Signer answered no headers, and nothing is sent unsigned"),
         ({}, "_Signer answered no headers, and nothing is sent unsigned"),
@@ -221,6 +222,48 @@ def test_what_caused_it_is_not_told_either(sign, virtual_clock, memory_receiver)
     assert "in _raise" in (told := "".join(traceback.format_exception(failed.error))) or "in _sealed" in told
     assert failed.attempts[0].reason.isprintable()
     assert len(failed.attempts[0].reason) <= 200
+
+
+class _Sealed:
+    """What may be called, or have its methods called."""
+
+    def __call__(self, *_: object, **__: object) -> Any:
+        _raise(KeyError("hunter2"))
+
+    __repr__ = sign_it = __call__
+
+
+def _one_argument(_content: bytes) -> list[tuple[str, str]]:
+    return [("X-Sig", "1")]
+
+
+def _nothing(*_: object, **__: object) -> None:
+    """As of a function that ends before its return."""
+
+
+@pytest.mark.parametrize(
+    ("sign", "told"),
+    [
+        (_one_argument, "_one_argument raised TypeError"),
+        (_nothing, "_nothing answered no headers, and nothing is sent unsigned"),
+        (_late, "_late is asynchronous; a signer must be a plain function"),
+        (
+            functools.partial(functools.partial(_nothing, "hunter2"), key="hunter2"),
+            "_nothing answered no hea",
+        ),
+        (_Sealed(), "_Sealed raised KeyError"),
+        (functools.partial(_Sealed(), "hunter2"), "_Sealed raised KeyError"),
+        (_Sealed().sign_it, "_Sealed.__call__ raised KeyError"),
+    ],
+    ids=range(7),
+)
+def test_a_function_is_named_as_its_author_named_it(sign, told, virtual_clock, memory_receiver):
+    """What wraps it says nothing to anybody; what a partial holds is the key."""
+    with Dispatcher(transport=memory_receiver(200).transport, clock=virtual_clock) as dispatcher:
+        (failed,) = dispatcher.dispatch(METRIC_ALARM, group(signer=sign)).deliveries
+
+    assert failed.attempts[0].reason.startswith(f"not signed: {told}")
+    assert "hunter2" not in f"{failed}{failed.outcome}"
 
 
 def test_a_signature_may_fail_once(virtual_clock, memory_receiver):
@@ -299,6 +342,14 @@ def test_a_dead_letter_that_could_not_be_signed_tells_why(virtual_clock, memory_
     assert request.header("Alarm-Dispatch-Attempt") == "2"
 
 
+class _Announcing(_Signer):
+    """Says which header it writes."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__([(name, "1")])
+        self.header_names = (name,)
+
+
 @pytest.mark.parametrize(
     ("headers", "signer", "field", "told"),
     [
@@ -311,7 +362,7 @@ def test_a_dead_letter_that_could_not_be_signed_tells_why(virtual_clock, memory_
             "['X-Time']",
             "HmacSigner",
         ),
-        ({}, HmacSigner("k" * 16, header="content-type"), "['Content-Type']", "HmacSigner"),
+        ({}, _Announcing("content-type"), "['Content-Type']", "_Announcing"),
         ({}, HmacSigner("k" * 16, header="authorization"), "['Authorization']", "HmacSigner"),
     ],
     ids=range(6),
@@ -329,7 +380,10 @@ def test_a_callback_may_not_set_what_its_signer_writes(headers, signer, field, t
     ("signer", "problem"),
     [
         ("whsec_hunter2", "must have a method 'sign(content, *, delivery_id, attempt, at)'"),
-        (5, "must have a method 'sign(content, *, delivery_id, attempt, at)'"),
+        (
+            5,
+            "must have a method 'sign(content, *, delivery_id, attempt, at)', or be such a function; an int",
+        ),
         (StandardWebhooks, "is the class StandardWebhooks; give an object of it"),
         (StandardWebhooksVerifier(SHARED), "must have a method 'sign(content, *, delivery_id, attempt, at)'"),
     ],

@@ -46,6 +46,8 @@ _RAW_KEY = "a key that is hunter2, and more"
         ("whsec_" + "A" * 41, "is not base64 after its prefix"),
         ("whsec_é" + "A" * 40, "is not base64 after its prefix"),
         ("whsec_", "has 0 bytes; a shared secret has 24 to 64"),
+        (b"h", "has 1 byte; a shared secret has 24 to 64"),
+        (written("whsk_", b"h"), "has 1 byte; an Ed25519 private key has 32, or 64 with the public one"),
         (written("whsec_", b"h" * 23), "has 23 bytes; a shared secret has 24 to 64"),
         (written("whsec_", b"h" * 65), "has 65 bytes; a shared secret has 24 to 64"),
         (b"h" * 23, "has 23 bytes; a shared secret has 24 to 64"),
@@ -78,6 +80,7 @@ def test_a_wrong_key_to_sign_with(key: Any, problem: str) -> None:
         (PRIVATE, "is a private key (whsk_); it must begin with whsec_ or whpk_"),
         (PAIR, "is a private key (whsk_); it must begin with whsec_ or whpk_"),
         (written("whpk_", b"h" * 31), "has 31 bytes; an Ed25519 public key has 32"),
+        (written("whpk_", b"h"), "has 1 byte; an Ed25519 public key has 32"),
     ],
 )
 def test_a_wrong_key_to_verify_with(key: str, problem: str) -> None:

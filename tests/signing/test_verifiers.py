@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alarm_dispatch.errors import SignatureRefusedError
+from alarm_dispatch.errors import InvalidFieldError, SignatureRefusedError
 from alarm_dispatch.signing import (
     HmacSigner,
     HmacVerifier,
@@ -135,6 +135,28 @@ def test_another_id_has_another_signature(by_hmac: bool) -> None:
     assert verifier.verify(CONTENT, headers).delivery_id == "ab?"
     with pytest.raises(SignatureRefusedError, match=r"^wrong signature"):
         verifier.verify(CONTENT, {**headers, id_header: "ab\udcff"})
+
+
+@pytest.mark.parametrize(
+    "verifier",
+    [_standard(), _hmac(), HmacVerifier(_HMAC_KEY, header="X-Sig")],
+    ids=["standard", "generic", "of the body alone"],
+)
+@pytest.mark.parametrize("content", ["text", None])
+def test_the_content_is_bytes(verifier: Any, content: Any) -> None:
+    """A text was decoded by somebody's guess, which the signature does not cover."""
+    with pytest.raises(InvalidFieldError) as caught:
+        verifier.verify(content, {**_GOOD, **_HMAC_GOOD})
+
+    assert caught.value.field == "content"
+    assert caught.value.problem.startswith("must be bytes, the body exactly as it came, not ")
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_a_buffer_is_as_good_as_bytes(kind: Any) -> None:
+    """Some servers read bodies into one."""
+    assert _standard().verify(kind(CONTENT), _GOOD).delivery_id == "abc"
+    assert _hmac().verify(kind(CONTENT), _HMAC_GOOD).delivery_id == "abc"
 
 
 def test_the_window_is_as_wide_as_one_likes() -> None:

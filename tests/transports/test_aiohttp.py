@@ -385,6 +385,16 @@ def test_a_session_brings_its_own_connections(settings):
         AiohttpTransport(session=object(), **settings)
 
 
+@pytest.mark.parametrize("session", [5, object(), aiohttp.ClientSession])
+def test_what_is_no_session(session):
+    """Told when the transport is made."""
+    with pytest.raises(InvalidFieldError) as caught:
+        AiohttpTransport(session=session)
+
+    told = f"must be an aiohttp.ClientSession, not {type(session).__name__}"
+    assert (caught.value.field, caught.value.problem) == ("AiohttpTransport.session", told)
+
+
 def test_without_aiohttp_the_extra_is_named():
     """Instead of a module that nobody asked for."""
     script = (

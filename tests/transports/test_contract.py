@@ -79,17 +79,42 @@ _KINDS = ["httpx", "httpx with a client", "aiohttp", "aiohttp with a session", "
 @pytest.fixture(params=_KINDS)
 def setting(request: pytest.FixtureRequest, loopback_receiver: Any) -> Callable[[Any], _Setting]:
     """Makes a setting with a receiver that plays a script."""
+    return _maker(request.param, loopback_receiver)
 
+
+def _maker(kind: str, loopback_receiver: Any) -> Callable[[Any], _Setting]:
     def make(script: Any) -> _Setting:
-        if request.param == "memory":
+        if kind == "memory":
             memory = MemoryReceiver(script)
             return _Setting(memory.transport, memory)
         receiver: LoopbackReceiver = loopback_receiver(script)
-        if request.param == "function":
+        if kind == "function":
             return _Setting(FunctionTransport(_post), receiver)
-        return _Setting(_HTTP[request.param](), receiver)
+        return _Setting(_HTTP[kind](), receiver)
 
     return make
+
+
+_MESSAGE = b'{"title": "t", "body": "b", "type": "info", "format": "text"}'
+
+
+class _ServiceSetting(_Setting):
+    """The same through Apprise, which says for itself what is posted."""
+
+    def request(self, **values: Any) -> Request:
+        url = f"apprise:{self.receiver.url.replace('http', 'json', 1)}"
+        return super().request(url=url, content=_MESSAGE, **values)
+
+
+@pytest.fixture(params=[*_KINDS, "apprise"])
+def any_setting(request: pytest.FixtureRequest, loopback_receiver: Any) -> Callable[[Any], _Setting]:
+    """The same, and one that does not carry the request as it is."""
+    if request.param != "apprise":
+        return _maker(request.param, loopback_receiver)
+    from alarm_dispatch.transports.apprise import AppriseTransport
+
+    pytest.importorskip("apprise", reason="the extra apprise is not installed")
+    return lambda script: _ServiceSetting(AppriseTransport(), loopback_receiver(script))
 
 
 def _with_client() -> Transport:
@@ -143,9 +168,9 @@ _HTTP: dict[str, Callable[[], Any]] = {
 }
 
 
-def test_it_is_a_transport(setting):
+def test_it_is_a_transport(any_setting):
     """It has the one method."""
-    assert isinstance(setting(200).transport, Transport)
+    assert isinstance(any_setting(200).transport, Transport)
 
 
 def test_the_request_arrives_as_it_was_given(setting):
@@ -183,9 +208,9 @@ def test_the_replys_body_comes_raw(setting):
 
 
 @pytest.mark.parametrize("step", ["reset", "close", "early", "garbage"])
-def test_no_whole_reply_means_unknown(setting, step):
+def test_no_whole_reply_means_unknown(any_setting, step):
     """The request was sent and may have arrived."""
-    one = setting(step)
+    one = any_setting(step)
 
     with pytest.raises(TransportError) as failure:
         one.send()
@@ -195,9 +220,9 @@ def test_no_whole_reply_means_unknown(setting, step):
 
 
 @pytest.mark.parametrize("step", ["timeout", "drip"])
-def test_the_deadline_ends_the_attempt(setting, step):
+def test_the_deadline_ends_the_attempt(any_setting, step):
     """Also when a byte comes now and then."""
-    one = setting(step)
+    one = any_setting(step)
     started = time.monotonic()
 
     with pytest.raises(TransportError) as failure:
@@ -221,9 +246,9 @@ def test_many_requests_at_a_time(setting):
         assert json.loads(reply.content)["sessionId"] == str(number)
 
 
-def test_it_goes_on_after_a_failure(setting):
+def test_it_goes_on_after_a_failure(any_setting):
     """A broken connection is not used again."""
-    one = setting("reset,close,garbage,200")
+    one = any_setting("reset,close,garbage,200")
 
     async def use(send: Any) -> Reply:
         for _ in range(3):

@@ -28,6 +28,9 @@ _WHOLE = {
     "with a length": _OK + b"content-length: 2\r\n\r\nok",
     "without a body": _OK + b"content-length: 0\r\n\r\n",
     "chunked": _OK + b"Transfer-Encoding:chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nx-y: z\r\n\r\n",
+    "of chunks with extensions": _OK
+    + b"Transfer-Encoding: chunked\r\n\r\n"
+    + b'3;a;b=c;d="e; f";g=""\r\nabc\r\n3 \r\ndef\r\n0;a\r\n\r\n',
     "204": b"HTTP/1.1 204\r\ncontent-length: 5\r\n\r\n",
     "304": b"HTTP/1.1 304 Not Modified\r\n\r\n",
     "with bare line feeds": b"HTTP/1.0 200 OK\nContent-Length: 2\n\nok",
@@ -89,6 +92,18 @@ def test_interim_replies_are_left_out():
 
 
 _CHUNKED = _OK + b"transfer-encoding: chunked\r\n\r\n"
+_NO_EXTENSIONS = (
+    b";",
+    b" ;a",
+    b"; a",
+    b";a=",
+    b";a=\xf0",
+    b';a="\xf0"',
+    b';a="b\\"c"',
+    b";a ",
+    b';a="b',
+    b";a=b=c",
+)
 _NONE = "what came is not an HTTP reply"
 _LENGTH = "a reply whose length cannot be told"
 _ENCODING = "a reply in a transfer encoding that was not asked for"
@@ -117,6 +132,7 @@ _HEADERS = f"a reply of more than {MAX_HEADERS} headers"
         (_CHUNKED + b"1\nx\r\n", _NONE),
         (_CHUNKED + b"1\r\nx\n", _NONE),
         (_CHUNKED + b"0\r\nno colon\r\n", _NONE),
+        *((_CHUNKED + b"3" + extension + b"\r\n", _NONE) for extension in _NO_EXTENSIONS),
         (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "the receiver switched to another protocol, unasked"),
         (_OK + b"content-length: -1\r\n\r\n", _LENGTH),
         (_OK + b"content-length: two\r\n\r\n", _LENGTH),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from types import SimpleNamespace
 from typing import Any
 
@@ -203,6 +204,31 @@ def test_a_client_brings_its_own_connections(settings):
     """What it would be silently ignored for is refused."""
     with pytest.raises(InvalidFieldError, match="client"):
         HttpxTransport(client=httpx.AsyncClient(), **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "apart"),
+    [
+        ({"http2": True, "proxy": "https://proxy.example"}, True),
+        ({"http2": True, "proxy": "https://proxy.example", "insecure_tls": True}, True),
+        ({"http2": True, "proxy": "https://proxy.example", "tls": ssl.create_default_context()}, False),
+        ({"http2": False, "proxy": "https://proxy.example"}, False),
+    ],
+)
+def test_what_is_offered_to_a_proxy_is_apart_from_what_receivers_are(settings, apart, monkeypatch):
+    """It is written into the context before each handshake, and another one may read it there."""
+    made: dict[str, Any] = {}
+
+    def new_pool(_gate: object, **given: Any) -> Any:
+        made.update(given)
+        raise httpx.ConnectError("for the test")
+
+    monkeypatch.setattr("alarm_dispatch.transports.httpx.new_pool", new_pool)
+
+    failure_of(HttpxTransport(**settings), "https://ops.example.com/")
+
+    assert (made["proxy_tls"] is not made["tls"]) is apart
+    assert made["proxy_tls"].verify_mode is made["tls"].verify_mode
 
 
 def test_http2_without_its_extra_is_told_at_construction(monkeypatch):

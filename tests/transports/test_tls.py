@@ -225,7 +225,7 @@ def test_a_receiver_that_hangs_up_during_the_handshake(http, loopback_receiver, 
     error = failure_of(http(ca_file=authority.ca_file), receiver.url)
 
     assert error.verdict is Verdict.UNREACHABLE
-    assert "closed" in error.reason
+    assert error.reason == "TLS failed: the receiver closed the connection during the handshake"
 
 
 def test_plain_http_on_the_port(http, loopback_receiver):

@@ -107,7 +107,7 @@ def full_alarm() -> Alarm:
             periods=3,
             expression="used > 90",
             group_by=("ip",),
-            repeat=Repeat("continuous", 300),
+            repeat=Repeat("continuous", 300, daily_after=86_400),
         ),
         target=Target(
             dimensions={"ip": "10.0.0.1", "port": 80},

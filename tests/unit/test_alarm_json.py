@@ -104,7 +104,7 @@ def test_what_is_no_part_of_an_alarm() -> None:
 
     odd = Odd(**{field.name: getattr(alarm(), field.name) for field in attrs.fields(Alarm)})
 
-    with pytest.raises(TypeError, match="a Odd is no part of an alarm"):
+    with pytest.raises(TypeError, match="an Odd is no part of an alarm"):
         dump_alarm(odd)
 
 

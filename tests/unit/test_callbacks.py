@@ -10,10 +10,11 @@ import attrs
 import pytest
 
 from alarm_dispatch import AlarmGroup, Callback, Judgement, RetrySchedule, Verdict, formats
-from alarm_dispatch.callbacks import DEFAULT_LIMIT, Overrides, effective_rules
+from alarm_dispatch.callbacks import DEFAULT_LIMIT, Overrides
 from alarm_dispatch.confirmation import Confirmation, any_2xx, status_is
 from alarm_dispatch.errors import AlarmDispatchError, InvalidFieldError, UnknownFormatError
 from alarm_dispatch.formats import DeliveryRules, blueking, tencent
+from alarm_dispatch.groups import effective_rules
 from tests.unit.made import NullTransport, PlainFormat, callback, group, reply
 
 _RULES = DeliveryRules(timeout=1.0, schedule=RetrySchedule(attempts=1), confirmation=status_is(201))
@@ -56,7 +57,7 @@ def test_an_unknown_format_is_told_with_the_known_ones() -> None:
         callback(format="blueknig")
 
     assert caught.value.name == "blueknig"
-    assert caught.value.known == ("aliyun", "blueking", "tencent", "tencent_legacy")
+    assert caught.value.known == formats.names()
 
 
 @pytest.mark.parametrize(
@@ -80,6 +81,11 @@ def test_an_unknown_format_is_told_with_the_known_ones() -> None:
         ({"headers": {"Host": "x"}}, "Callback.headers['Host']", "cannot be set: the transport writes it"),
         ({"headers": "X: 1"}, "Callback.headers", "must be a mapping or pairs, not str"),
         ({"transport": object()}, "Callback.transport", "must have a method 'async send(request, *, dead"),
+        (
+            {"transport": 5},
+            "Callback.transport",
+            "must have a method 'async send(request, *, deadline)'; an int h",
+        ),
         ({"transport": NullTransport}, "Callback.transport", "is the class NullTransport; give an object of"),
         ({"limit": 0}, "Callback.limit", "must be at least 1, not 0"),
         ({"limit": 1.5}, "Callback.limit", "must be an integer, not 1.5"),

@@ -253,6 +253,59 @@ def test_compositions(
     assert confirmation(reply(status, content)) == Judgement(verdict, reason)
 
 
+_YES = Judgement(YES)
+_GONE = Judgement(NO, "gone", final=True)
+_BUSY = Judgement(UNCLEAR, "busy", retry_after=30.0)
+_LATER = Judgement(NO, "later", retry_after=60.0)
+_STOPPED = Judgement(NO, "stopped", final=True, retry_after=5.0)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "of_both", "of_either"),
+    [
+        (_GONE, _YES, _GONE, _YES),
+        (_YES, _GONE, _GONE, _YES),
+        (_YES, _BUSY, _BUSY, _YES),
+        (_GONE, _STOPPED, _GONE, Judgement(NO, "gone; stopped", final=True, retry_after=5.0)),
+        (_GONE, _GONE, _GONE, Judgement(NO, "gone; gone", final=True)),
+        (_GONE, _BUSY, _GONE, Judgement(NO, "gone; busy", retry_after=30.0)),
+        (_BUSY, _STOPPED, _BUSY, Judgement(UNCLEAR, "busy; stopped", retry_after=30.0)),
+        (_BUSY, _LATER, _BUSY, Judgement(UNCLEAR, "busy; later", retry_after=60.0)),
+        (_LATER, _BUSY, _LATER, Judgement(NO, "later; busy", retry_after=60.0)),
+    ],
+    ids=lambda judgement: judgement.reason or "confirmed",
+)
+def test_what_follows_a_composition(
+    left: Judgement, right: Judgement, of_both: Judgement, of_either: Judgement
+) -> None:
+    """``a & b`` says what its failing side says; ``a | b`` is final when both are, and waits the longer."""
+    first, second = confirmed_by(lambda _reply: left), confirmed_by(lambda _reply: right)
+
+    assert (first & second)(reply()) == of_both
+    assert (first | second)(reply()) == of_either
+
+
+_judgements = st.builds(
+    Judgement,
+    st.sampled_from(Verdict),
+    st.just("why"),
+    final=st.booleans(),
+    retry_after=st.none() | st.floats(0, 600),
+)
+
+
+@given(_judgements, _judgements)
+def test_the_order_of_two_changes_nothing_that_follows(one: Judgement, other: Judgement) -> None:
+    """Only the verdict of an unconfirmed reply and the reason tell which was asked first."""
+    first, second = confirmed_by(lambda _reply: one), confirmed_by(lambda _reply: other)
+
+    told, turned = (first | second)(reply()), (second | first)(reply())
+
+    assert (told.verdict is YES) is (turned.verdict is YES) is (YES in {one.verdict, other.verdict})
+    if told.verdict is not YES:
+        assert (told.final, told.retry_after) == (turned.final, turned.retry_after)
+
+
 def test_the_second_of_two_is_only_asked_when_it_matters() -> None:
     """The order is that of reading."""
     asked: list[str] = []

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from alarm_dispatch import Attempt, Reply, Verdict
+from typing import Any
+
+import pytest
+
+from alarm_dispatch import Attempt, Judgement, Reply, Verdict
+from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.exchange import Transport
 from tests.unit.made import NullTransport, attempt, request
 
@@ -52,3 +57,10 @@ def test_an_object_with_the_method_is_a_transport() -> None:
     """A transport needs no base class."""
     assert isinstance(NullTransport(), Transport)
     assert not isinstance(object(), Transport)
+
+
+@pytest.mark.parametrize("seconds", [-1, float("inf"), float("nan"), "60", True])
+def test_a_pause_is_seconds(seconds: Any) -> None:
+    """That end, since all of a callback's deliveries wait for them."""
+    with pytest.raises(InvalidFieldError, match=r"^Judgement\.retry_after"):
+        Judgement(Verdict.REJECTED, retry_after=seconds)

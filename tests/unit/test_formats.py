@@ -17,6 +17,7 @@ from alarm_dispatch.errors import InvalidFieldError, UnknownFormatError
 from alarm_dispatch.formats import BuildContext, Dialect, Payload, Verification
 from alarm_dispatch.formats import registry as registry_module
 from alarm_dispatch.formats.base import DeliveryRules, Format, as_dialect
+from tests.formats.open_formats import OPEN_FORMATS
 from tests.paths import ROOT
 from tests.unit.made import NOW, PlainFormat, reply
 
@@ -54,12 +55,16 @@ def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry_module, "_registered", lambda: points)
 
 
-def test_the_four_formats_are_registered() -> None:
+def test_the_formats_are_registered() -> None:
     """Their names are sorted, and each has the name it is registered under."""
-    assert formats.names() == ("aliyun", "blueking", "tencent", "tencent_legacy")
+    vendors = {"aliyun", "blueking", "tencent", "tencent_legacy"}
+    robots = {"apprise", "dingtalk", "feishu", "wecom"}
+    assert vendors | robots | set(OPEN_FORMATS) <= set(formats.names())
+    assert list(formats.names()) == sorted(formats.names())
     for name in formats.names():
-        assert formats.get(name).name == name
-        assert isinstance(formats.get(name), Format)
+        made = formats.get(name, **OPEN_FORMATS.get(name, {}))
+        assert made.name == name
+        assert isinstance(made, Format)
 
 
 def test_options_make_another_format() -> None:
@@ -77,7 +82,7 @@ def test_an_unknown_name_is_told_with_the_known_ones(name: str) -> None:
         formats.get(name)
 
     assert caught.value.known == formats.names()
-    assert str(caught.value).endswith("known are: aliyun, blueking, tencent, tencent_legacy")
+    assert str(caught.value).endswith(f"known are: {', '.join(formats.names())}")
 
 
 @pytest.mark.parametrize(
@@ -85,6 +90,7 @@ def test_an_unknown_name_is_told_with_the_known_ones(name: str) -> None:
     [
         ("tencent", {"color": 1, "size": 2}, "Format.color", "unknown option; allowed are: dialect"),
         ("tencent", {"dialect": "x"}, "Format.dialect", "is 'x'; allowed are: documented, observed"),
+        ("pagerduty", {}, "Format.routing_key", "is missing; the format pagerduty needs it"),
         ("tencent", {"dialect": 5}, "Format.dialect", "must be text, not int; allowed are: documented, obs"),
     ],
 )
@@ -156,7 +162,7 @@ def test_an_installed_package_brings_its_format(tmp_path: Path) -> None:
 
     assert done.stderr == ""
     assert done.stdout.split("\n") == [
-        "aliyun blueking pager tencent tencent_legacy",
+        " ".join(sorted([*formats.names(), "pager"])),
         "plain https://h/",
         "",
     ]

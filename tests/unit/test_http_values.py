@@ -77,12 +77,20 @@ def test_good_urls_stay_as_they_are(url: str) -> None:
         ("http://:80/", "has no host"),
         ("http://user@/", "has no host"),
         ("http://h:0/", "has port 0; allowed are 1 to 65535"),
-        ("http://h:99999/", "is not a URL (Port out of range 0-65535)"),
-        ("http://h:abc/", "is not a URL (Port could not be cast to integer value as)"),
-        ("http://h:-1/", "is not a URL (Port could not be cast to integer value as)"),
-        ("http://h:+80/", "is not a URL (Port could not be cast to integer value as)"),
-        ("http://h:80:90/", "is not a URL (Port could not be cast to integer value as)"),
-        ("http://h:８０/", "is not a URL (Port could not be cast to integer value as)"),
+        ("http://h:99999/", "has a port that is no number from 1 to 65535"),
+        ("http://h:abc/", "has a port that is no number from 1 to 65535"),
+        ("http://h:-1/", "has a port that is no number from 1 to 65535"),
+        ("http://h:+80/", "has a port that is no number from 1 to 65535"),
+        (
+            "http://h:80:90/",
+            "has a port that is no number from 1 to 65535; an IPv6 address stands in brackets",
+        ),
+        (
+            "http://u:p@::1/",
+            "has a port that is no number from 1 to 65535; an IPv6 address stands in brackets",
+        ),
+        ("http://u:p:q@h:x/", "has a port that is no number from 1 to 65535"),
+        ("http://h:８０/", "has a port that is no number from 1 to 65535"),
         ("http://[::1/", "is not a URL (Invalid IPv6 URL)"),
         ("http://::1]/", "is not a URL (Invalid IPv6 URL)"),
         ("http://[]/", None),
@@ -114,6 +122,23 @@ def test_bad_urls(url: Any, problem: str | None) -> None:
     # How the library tells wrong brackets differs between Python's releases.
     assert problem is None or caught.value.problem.startswith(problem)
     assert "()" not in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        ("env:U", 'env: is for files and the command line, and in code it is Secret.from_env("NAME")'),
+        ("file:/u", 'file: is for files and the command line, and in code it is Secret.from_file("PATH")'),
+        ("environment:U", None),
+    ],
+)
+def test_a_reference_in_code(url: str, hint: str | None) -> None:
+    """It is a text like any other there; whoever writes one has seen it in a file."""
+    with pytest.raises(InvalidFieldError) as caught:
+        check_url(url, "Callback.url")
+
+    told = "must be an http or https URL; its scheme is missing"
+    assert caught.value.problem == (told if hint is None else f"{told}; {hint}")
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,7 @@ _IDENTIFIERS = [
 ]
 _NUMBERS = [
     (Repeat, "period"),
+    (Repeat, "daily_after"),
     (MetricCondition, "threshold"),
     (MetricCondition, "period"),
     (MetricCondition, "periods"),
@@ -120,7 +121,7 @@ _TIMES = [
     (Alarm, "ended_at"),
 ]
 _WORDS = [
-    (Repeat, "mode", "once, continuous, exponential"),
+    (Repeat, "mode", "once, continuous, exponential, singleAlarm, continuousAlarm, exponentialAlarm"),
     (Anomaly, "level", "fatal, warning, info"),
     (Alarm, "level", "fatal, warning, info"),
     (Alarm, "previous_level", "fatal, warning, info"),
@@ -311,7 +312,7 @@ def test_objects_hold_json_values_only(kind: type, name: str) -> None:
     for content in ({"\ud800": 1}, {"a": {"\ud800": 1}}, {"a": [["\ud800"]]}):
         assert problem_of(kind, **{name: content}).startswith("has a lone surrogate at position 0")
     assert problem_of(kind, **{name: {"a": {"b": float("nan")}}}) == "must be finite, not nan"
-    assert problem_of(kind, **{name: {"a": object()}}).startswith("a object is no JSON value")
+    assert problem_of(kind, **{name: {"a": object()}}).startswith("an object is no JSON value")
     assert problem_of(kind, **{name: [("a", 1)]}) == "must be a mapping, not list"
     assert problem_of(kind, **{name: None}) == "must be a mapping, not NoneType"
 
@@ -404,6 +405,20 @@ def test_other_repeats_need_no_period(mode: str) -> None:
     """Only a continuous repeat needs its period."""
     assert Repeat(mode).period == 0
     assert Repeat().mode is RepeatMode.ONCE
+
+
+@pytest.mark.parametrize(
+    ("word", "mode"),
+    [
+        ("singleAlarm", RepeatMode.ONCE),
+        ("continuousAlarm", RepeatMode.CONTINUOUS),
+        ("exponentialAlarm", RepeatMode.EXPONENTIAL),
+    ],
+)
+def test_a_mode_in_tencents_words(word: str, mode: RepeatMode) -> None:
+    """They mean the same; a word that only looks like one is none."""
+    assert Repeat(word, 300).mode is RepeatMode(word) is mode
+    assert "is 'SingleAlarm'; allowed are: once" in problem_of(Repeat, mode="SingleAlarm")
 
 
 @pytest.mark.parametrize(
@@ -521,3 +536,16 @@ def test_any_alarm_survives_pickling(made: Alarm) -> None:
 
     assert other == made
     assert hash(other) == hash(made)
+
+
+@pytest.mark.parametrize("mode", ["once", "exponential"])
+def test_only_a_continuous_repeat_becomes_daily(mode: str) -> None:
+    """For the others it would say something that is not done."""
+    with pytest.raises(InvalidFieldError, match=r"^Repeat\.daily_after: is for the mode 'continuous' only"):
+        Repeat(mode, 300, daily_after=86_400)
+
+
+def test_a_day_is_not_negative() -> None:
+    """Nor is what comes before it."""
+    with pytest.raises(InvalidFieldError, match=r"^Repeat\.daily_after: must be at least 0"):
+        Repeat("continuous", 300, daily_after=-1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from alarm_dispatch.formats.aliyun import wire
-from alarm_dispatch.formats.aliyun.lasting import Language, lasting_text
 from alarm_dispatch.formats.fields import (
     epoch_milliseconds,
     epoch_seconds,
@@ -16,6 +15,7 @@ from alarm_dispatch.formats.fields import (
     seconds_lasted,
     threshold_text,
 )
+from alarm_dispatch.formats.wording.words import Language, lasting_text
 from alarm_dispatch.model import Alarm, AlarmState, Level, MetricCondition
 from alarm_dispatch.values import JsonObject
 

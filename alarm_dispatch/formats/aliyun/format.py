@@ -11,7 +11,6 @@ from alarm_dispatch.confirmation import any_2xx, status_is
 from alarm_dispatch.errors import InvalidFieldError
 from alarm_dispatch.formats.aliyun import build, wire
 from alarm_dispatch.formats.aliyun.build import NAME
-from alarm_dispatch.formats.aliyun.lasting import Language, as_language
 from alarm_dispatch.formats.base import (
     BuildContext,
     DeliveryRules,
@@ -21,6 +20,7 @@ from alarm_dispatch.formats.base import (
     as_dialect,
 )
 from alarm_dispatch.formats.fields import form_payload, form_verification, read_form, structured
+from alarm_dispatch.formats.wording.words import Language, as_language
 from alarm_dispatch.model import Alarm
 from alarm_dispatch.schedule import RetrySchedule
 

@@ -25,6 +25,8 @@ from alarm_dispatch import (
     MetricCondition,
     Policy,
     Repeat,
+    RepeatDecision,
+    RepeatTracker,
     RetrySchedule,
     Target,
     Tenant,
@@ -95,6 +97,12 @@ group = AlarmGroup(
 )
 
 
+def followed() -> Alarm | None:
+    """Decide what is told without a dispatcher."""
+    tracker = RepeatTracker(min_hold=60)
+    return tracker.observe(triggered, group).alarm
+
+
 def synchronous() -> bool:
     """Dispatch from synchronous code."""
     transport = HttpxTransport(auth=BasicAuth("user", "password"), headers={"X-A": "b"})
@@ -107,6 +115,13 @@ def synchronous() -> bool:
         report: DispatchReport = dispatcher.dispatch(triggered, group)
         handle = dispatcher.submit(resolved, group)
         later: DispatchReport = handle.result(timeout=30)
+        observed = dispatcher.observe(triggered, group)
+        if observed is not None and observed.decision is RepeatDecision.FIRST:
+            later = observed.result(timeout=30)
+        heartbeat = dispatcher.heartbeat(group, every=3_600)
+        heartbeat.stop()
+        drilled: DispatchReport = dispatcher.drill(group)
+        print(drilled.ok, heartbeat.failed)
         check: Delivery = dispatcher.verify(group.callbacks[0])
     try:
         report.raise_for_failure()

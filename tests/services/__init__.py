@@ -1,0 +1,1 @@
+"""Services through Apprise: a fake one, and what the library makes of it."""
