@@ -228,10 +228,11 @@ class DurableEngine(Engine):
     def _lose(self, job: Job, lane: Lane | None) -> None:
         if lane is not None and job.state is not JobState.SETTLED:
             following = lane.settle(job)
-            if isinstance(job, Digest):
+            gathered = isinstance(job, Digest)
+            if gathered:
                 job.state = JobState.SETTLED  # it was only for its members
             for one in job.deliveries:
-                self._keeper.gone(one)
+                self._keeper.gone(one, last=following is None and not gathered)
             self._go_on(following, lane)
 
     # -- out

@@ -58,6 +58,8 @@ class Keeper:
         self._ours: dict[str, Job] = {}
         # What came out of the outbox while the engine had it, since it had been lost meanwhile.
         self._retaken: dict[str, Held] = {}
+        # Until it is known that we are another worker.
+        self._renounced = False
         self._ended = False
 
     def start(self) -> None:
@@ -66,11 +68,11 @@ class Keeper:
 
     def holds(self) -> bool:
         """Whether what we hold is ours now: not when we were stopped for long, and others may have it."""
-        return self._journal.holds()
+        return not self._renounced and self._journal.holds()
 
     def renounce(self) -> None:
         """Go on as another worker, which has nothing yet."""
-        self._journal.renounced = True
+        self._renounced = self._journal.renounced = True
 
     # -- what is put
 
@@ -247,8 +249,8 @@ class Keeper:
         else:
             self._followed.add(job)
 
-    def gone(self, job: Job) -> None:
-        """A job that the engine had is no longer ours."""
+    def gone(self, job: Job, *, last: bool = False) -> None:
+        """A job that the engine had is no longer ours; ``last`` when it was the last one of its alarm."""
         if job.state is JobState.SETTLED:
             return  # its handle was told when the dispatcher was closed
         self.left(job)
@@ -257,8 +259,14 @@ class Keeper:
         else:
             self._engine.drop(job)
         held = self._retaken.pop(job.delivery_id, None)
-        if held is not None:
-            self._take_again(held)
+        if held is None or self._ended:
+            return
+        if last:
+            self._take(held)
+        else:
+            # Newer ones would go before it, or have its place: the outbox gives all of them in their order.
+            self.renounce()
+            self._intake.look_soon()
 
     def _take_again(self, held: Held) -> None:
         if not self._ended:
@@ -266,6 +274,8 @@ class Keeper:
 
     def _lost(self) -> None:
         """The lease had ended: what is not in flight may be others' now, as what is may turn out to be."""
+        self._renounced = False
+        self._retaken.clear()  # that was in the name that has ended
         if not self._ended:
             for job in self._engine.withdraw():
                 self.gone(job)

@@ -107,7 +107,7 @@ def test_formats_that_cannot_be_made_without_options():
     assert f"template {told} 2xx" in lines
     assert "cloudevents application/cloudevents+json" in lines
     assert "pagerduty application/json" in lines
-    assert "pagerduty summary: 1024 characters; dedup_key: 255 characters" in lines
+    assert "pagerduty summary: 1024 characters; dedup_key: 255 characters; 512000 bytes of body" in lines
     assert "template 1048576 bytes of a body" in lines
     assert "format options it needs extra" in lines
     assert "pagerduty routing_key" in lines

@@ -250,7 +250,9 @@ def test_a_fork_while_another_thread_holds_the_lock_does_not_hang(memory_receive
 
 
 _INTERRUPTED = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may ignore it
 from alarm_dispatch import Dispatcher
 from tests.dispatch.alarms import METRIC_ALARM, group
 with Dispatcher() as dispatcher:
@@ -268,22 +270,21 @@ with Dispatcher() as dispatcher:
 def test_an_interrupt_ends_it_while_deliveries_wait(loopback_receiver):
     """Ctrl-C: one request hangs, one waits for its retry, and the process ends in no time."""
     hanging, retrying = loopback_receiver("timeout"), loopback_receiver("500")
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", _INTERRUPTED, hanging.url, retrying.url],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-    )
-    try:
-        hanging.wait_for(1, timeout=20)
-        retrying.wait_for(1, timeout=20)
-        started = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        told, trouble = process.communicate(timeout=10)
-    finally:
-        process.kill()
-        process.wait()
+    ) as process:
+        try:
+            hanging.wait_for(1, timeout=20)
+            retrying.wait_for(1, timeout=20)
+            started = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            told, trouble = process.communicate(timeout=10)
+        finally:
+            process.kill()
 
     assert time.monotonic() - started < 3
     assert process.returncode != 0

@@ -220,6 +220,33 @@ def test_what_came_back_while_it_was_in_flight_goes_on(virtual_clock, processes,
     assert stopped.dispatcher._backlog.count == 0
 
 
+@pytest.mark.parametrize("supersede", [False, True])
+def test_what_came_back_goes_before_what_was_put_meanwhile(virtual_clock, processes, supersede):
+    """Another made an attempt and was gone, and a newer notification came while ours was in flight."""
+    outbox = MemoryOutbox()
+    receiver = MemoryReceiver("delay:90:500,500,200", now=virtual_clock.now)
+    group = to(schedule=RetrySchedule(attempts=5, delays=(30,)), supersede=supersede)
+    disk = Disk(outbox)
+    stopped = processes(receiver, outbox, timeout=100.0, groups=[group])
+    other = processes(receiver, disk, groups=[group], lease=5.0)
+    first = stopped.submit(step(1, 0), group)
+    stopped.wait(1)
+    virtual_clock.advance(31)
+    other.start()
+    other.wait(1)
+    other.run(crash(other.dispatcher, disk))
+    stopped.wait(40)
+    second = stopped.submit(step(1, 1), group)
+    stopped.wait(100)
+
+    assert serials(receiver) == [0, 0, 0, 1]
+    assert states(outbox) == ["delivered", "delivered"]
+    assert first.done()
+    assert second.done()
+    assert stopped.dispatcher._backlog.count == 0
+    assert stopped.run(stopped.dispatcher.drain(timeout=1))
+
+
 def test_what_nobody_here_waits_for_is_dropped(virtual_clock, processes):
     """Claimed once, lost, and sent by another."""
     outbox = MemoryOutbox()

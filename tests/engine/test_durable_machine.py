@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import attrs
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -285,3 +286,25 @@ TestTwo = Two.TestCase
 TestTwo.settings = settings(
     max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+
+
+@pytest.mark.parametrize("stopped", [0.0, 13.0])
+def test_what_was_taken_under_a_name_that_is_no_more_is_not_sent(stopped: float) -> None:
+    """It came back while its attempt could not be written; then the lease was lost once more."""
+    machine = Two()
+    try:
+        machine.open(answers={**dict.fromkeys(CALLBACKS, "200"), "latest": "reset"})
+        machine.submit(names=["latest"], number=1, which=0)
+        machine.fill(full=True, which=0)
+        machine.both(seconds=2.0, turns=1)
+        machine.stop(seconds=13.0)
+        # It looks into the outbox before the other one does.
+        machine.the_figures_add_up()
+        machine.wait(seconds=20.0, which=1)
+        # It takes another name, and by then all that it had taken has ended.
+        machine.the_figures_add_up()
+        machine.submit(names=["latest"], number=1, which=1)
+        machine.stop(seconds=stopped)
+        machine.the_figures_add_up()
+    finally:
+        machine.teardown()

@@ -337,7 +337,10 @@ _FORMAT = 'must be the name of a format, or a table such as {name = "tencent", d
             {"format": {"name": "dingtalk", "secret": "env:NO_ROBOT"}},
             {"format.secret": "the environment variable NO_ROBOT is not set"},
         ),
-        ({"format": {"name": "dingtalk", "secret": 5}}, {"format.secret": "must be text, not int"}),
+        (
+            {"format": {"name": "dingtalk", "secret": 5}},
+            {"format.secret": "must be text or a Secret, not int"},
+        ),
         (
             {"format": {"name": "wecom", "mentions": {"users": ["a", 5]}}},
             {"format.mentions.users[1]": "must be text, not int"},

@@ -51,7 +51,8 @@ class Found:
     """What came of it, in deliveries.
 
     ``in_flight`` are the requests under way at the kills, and as many as there may be for each lease that
-    was lost; ``most`` is how many of them one dispatcher had, ``left`` what is in the file and not delivered.
+    was lost; ``most`` is how many of them one dispatcher had, ``left`` tells of what is in the file and not
+    delivered.
     """
 
     acknowledged: int
@@ -60,7 +61,7 @@ class Found:
     in_flight: int
     most: int
     out_of_order: int
-    left: int
+    left: tuple[str, ...]
 
 
 # -- the child
@@ -259,6 +260,7 @@ class _Child:
     under_way: Counter[str] = field(factory=Counter)
     losses: int = 0
     loaded: threading.Event = field(factory=threading.Event)
+    ready: threading.Event = field(factory=threading.Event)
     _reader: threading.Thread | None = None
 
     @classmethod
@@ -289,6 +291,8 @@ class _Child:
                 self.under_way[words[0]] -= 1
             elif what == "loaded":
                 self.loaded.set()
+            elif what == "ready":
+                self.ready.set()
             elif what == "lost":
                 self.losses += 1
 
@@ -350,7 +354,7 @@ class _Ground:
         assert last.process.wait(_PATIENCE) == 0
         last.end()
         outbox = SqliteOutbox(self.path)
-        left = sum(one.status != "delivered" for one in outbox.list())
+        left = [f"{one.status}: {one.error}" for one in outbox.list() if one.status != "delivered"]
         outbox.close()
         acknowledged = set().union(*(one.acknowledged for one in self.children))
         wanted = {(name, serial) for serial in acknowledged for name in _NAMES}
@@ -361,7 +365,7 @@ class _Ground:
             in_flight=self.in_flight + LIMIT * sum(one.losses for one in self.children),
             most=self.most,
             out_of_order=self.log.out_of_order,
-            left=left,
+            left=tuple(left),
         )
 
 
@@ -384,12 +388,15 @@ def rounds(count: int, *, workers: int = 1, seed: int = 0) -> Found:
     with _ground() as ground:
         waiting = ground.child()
         working: dict[int, _Child] = {}
-        for _ in range(count):
+        for turn in range(count):
             for slot in range(workers):
                 if slot not in working:
                     waiting.begin(slot)
                     working[slot] = waiting
                     waiting = ground.child()
+            # Every other time it gets to work, however slow the machine is.
+            for one in working.values() if turn % 2 else ():
+                one.ready.wait(_PATIENCE)
             time.sleep(rng.random() * _LONGEST)
             ground.kill(working.pop(rng.randrange(workers)))
         for one in (*working.values(), waiting):
