@@ -51,13 +51,13 @@ class About:
 
     ``needs`` are the options without which none can be made; where any one of several will do, they are one
     text, such as ``"text or file"``.  ``extra`` is what is installed for it (``"our-package[pager]"``), and
-    ``library`` the module that comes with that.  ``rules``, ``content_type``, ``rate`` and ``limits`` are
+    ``module`` the module that comes with that.  ``rules``, ``content_type``, ``rate`` and ``limits`` are
     those of a format that is made with nothing else.
     """
 
     needs: tuple[str, ...] = field(default=(), converter=_texts)
     extra: str = ""
-    library: str = ""
+    module: str = ""
     rules: DeliveryRules | None = None
     content_type: str = ""
     rate: Rate | None = None
@@ -65,9 +65,9 @@ class About:
 
     @property
     def installed(self) -> bool:
-        """Whether the extra's library is there; True where there is none."""
+        """Whether the extra's module is there; True where there is none."""
         try:
-            return not self.library or find_spec(self.library) is not None
+            return not self.module or find_spec(self.module) is not None
         except (ImportError, ValueError):  # its parent is missing, or was put there by hand
             return False
 

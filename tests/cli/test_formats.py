@@ -36,7 +36,7 @@ class Keyed(Plain):
     about = About(
         needs=["team", "key or key_file"],
         extra="pagers[keyed]",
-        library="no_such_package.keys",
+        module="no_such_package.keys",
         rules=Plain.rules,
         content_type="text/x-page",
         rate=Rate(3, 60),

@@ -141,12 +141,12 @@ def test_a_bundle_is_a_frozen_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("library", "installed"),
+    ("module", "installed"),
     [("", True), ("json", True), ("json.decoder", True), ("no_such_package", False), ("no_such.part", False)],
 )
-def test_an_extra_is_there_when_its_library_is(library: str, installed: bool) -> None:
+def test_an_extra_is_there_when_its_module_is(module: str, installed: bool) -> None:
     """A format that takes none has all that it needs."""
-    assert About(extra="pagers[keyed]", library=library).installed is installed
+    assert About(extra="pagers[keyed]", module=module).installed is installed
 
 
 @pytest.mark.parametrize("member", ["needs", "limits"])

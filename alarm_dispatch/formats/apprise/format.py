@@ -53,7 +53,7 @@ class Format:
 
     about: ClassVar[About] = About(
         extra="alarm-dispatch[apprise]",
-        library=NAME,
+        module=NAME,
         rules=_RULES,
         content_type="application/json",
     )

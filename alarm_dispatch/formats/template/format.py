@@ -82,7 +82,7 @@ class Format:
     about: ClassVar[About] = About(
         needs=("text or file",),
         extra="alarm-dispatch[template]",
-        library="jinja2",
+        module="jinja2",
         rules=_RULES,
         content_type=JSON_TYPE,
         limits=_limits(_MOST_BYTES),
